@@ -128,7 +128,7 @@ impl Baseline {
 
     /// This baseline with the reasons and expiry dates of an older one, and with those entries of the older one whose
     /// rules were not asked.
-    pub fn in_place_of(mut self, older: &Self, is_asked: impl Fn(&str) -> bool) -> Self {
+    pub(crate) fn in_place_of(mut self, older: &Self, is_asked: impl Fn(&str) -> bool) -> Self {
         for old in &older.entries {
             match self.entries.iter_mut().find(|entry| entry.key() == old.key()) {
                 Some(entry) => (entry.reason, entry.expires) = (old.reason.clone(), old.expires),
@@ -180,7 +180,7 @@ impl Baseline {
     }
 
     /// Sets findings aside, the first of each entry first. Entries whose rules were not asked are left out.
-    pub fn apply(&self, findings: &[&Finding], today: Date, is_asked: impl Fn(&str) -> bool) -> AppliedBaseline {
+    pub(crate) fn apply(&self, findings: &[&Finding], today: Date, is_asked: impl Fn(&str) -> bool) -> AppliedBaseline {
         let shapes: Vec<String> = findings.iter().map(|finding| shape(&finding.pointer)).collect();
         let mut found: BTreeMap<EntryKey<'_>, u64> = self.entries.iter().map(|entry| (entry.key(), 0)).collect();
         let room: BTreeMap<EntryKey<'_>, u64> = self

@@ -30,7 +30,7 @@ use related::{ChosenExchanges, RelatedExchanges, beyond};
 const NAMED: usize = 5;
 
 /// What a bundle is made for, and how.
-pub struct BundleOptions<'o> {
+pub(crate) struct BundleOptions<'o> {
     /// Order UUID of the booking, in upper or lower case.
     pub booking: &'o str,
     /// What the recording goes through; its count of bodies that were left out is looked at.
@@ -42,7 +42,7 @@ pub struct BundleOptions<'o> {
 }
 
 /// A bundle, made.
-pub struct Bundle {
+pub(crate) struct Bundle {
     /// Exchanges of the booking in it.
     pub exchanges: usize,
     /// Findings on the booking.
@@ -55,7 +55,7 @@ pub struct Bundle {
 
 /// Why there is no bundle.
 #[derive(Debug, thiserror::Error)]
-pub enum BundleError {
+pub(crate) enum BundleError {
     /// The recording can't be read.
     #[error(transparent)]
     Recording(#[from] CaptureError),
@@ -89,7 +89,7 @@ fn listed(booking: &str, held: &[Arc<str>]) -> String {
 
 /// Makes the bundle of one booking. `recording` is `file` as it comes out of the redactor; what the booking rests on is looked
 /// for when the file is read a second time.
-pub fn make(file: &Path, recording: Recording, options: &BundleOptions<'_>) -> Result<Bundle, BundleError> {
+pub(crate) fn make(file: &Path, recording: Recording, options: &BundleOptions<'_>) -> Result<Bundle, BundleError> {
     let (uuid, redactor) = (options.booking.to_ascii_lowercase(), options.redactor);
     let meta = recording.meta.clone();
     let mut gathered = BookingContents::default();

@@ -18,15 +18,17 @@ mod store;
 
 pub use authority::Authority;
 pub use hosts::{HostPattern, HostPatternError};
-pub use leaves::{LeafError, Leaves, Resolver};
-pub use store::{EnsuredAuthorities, HOME, Store};
+pub(crate) use leaves::Resolver;
+pub use leaves::{LeafError, Leaves};
+pub use store::HOME;
+pub(crate) use store::{EnsuredAuthorities, Store};
 
 use std::io;
 use std::path::PathBuf;
 
 /// Why there is no authority.
 #[derive(Debug, thiserror::Error)]
-pub enum CaError {
+pub(crate) enum CaError {
     /// The user has no home folder.
     #[error("there is no home folder to keep the certificate authority in; name a folder with {HOME}")]
     NoHome,

@@ -31,13 +31,15 @@ use crate::redact::{RedactError, RedactionLevel};
 pub use merge::merge;
 pub use odd::{Oddities, Oddity, OddityOutcome};
 pub use output::{RecordingFormat, RecordingWriter};
-pub use recording::{Exchanges, Recording, is_capture, open, open_without_secrets};
-pub use rotation::{RotatingWriter, Rotation, next_part};
+pub use recording::{Exchanges, Recording, open};
+pub(crate) use recording::{is_capture, open_without_secrets};
+pub(crate) use rotation::next_part;
+pub use rotation::{RotatingWriter, Rotation};
 pub use store::{CaptureReader, CaptureWriter, StoredCall};
-pub use verify::{IntegrityReport, examine};
+pub(crate) use verify::examine;
 
 /// Folder of captures that were given no name of their own.
-pub const DEFAULT_FOLDER: &str = "captures";
+pub(crate) const DEFAULT_FOLDER: &str = "captures";
 
 /// What is known of a recording as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,12 +87,12 @@ impl Meta {
     }
 
     /// With further booking systems.
-    pub fn and_also<'u>(self, base_uris: impl Iterator<Item = &'u str>) -> Self {
+    pub(crate) fn and_also<'u>(self, base_uris: impl Iterator<Item = &'u str>) -> Self {
         Self { also_base_uris: base_uris.map(crate::redact::without_user_info).collect(), ..self }
     }
 
     /// True if another program recorded: its exchanges were numbered when they were read, not when they passed.
-    pub fn is_foreign(&self) -> bool {
+    pub(crate) fn is_foreign(&self) -> bool {
         !self.creator.starts_with("umpire ")
     }
 
@@ -237,7 +239,7 @@ impl CaptureError {
 }
 
 /// A name for a new capture, `captures/2026-11-24T070000Z.db`, made unique with `-2`, `-3`, … where that exists.
-pub fn default_path(now: Timestamp) -> PathBuf {
+pub(crate) fn default_path(now: Timestamp) -> PathBuf {
     unused_path(Path::new(DEFAULT_FOLDER), now)
 }
 

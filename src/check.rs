@@ -24,7 +24,7 @@ use judging::{RecordingJudge, WithoutVerdict};
 
 /// What is looked at, and how much is kept.
 #[derive(Debug, Clone, Default)]
-pub struct CheckOptions {
+pub(crate) struct CheckOptions {
     /// Only findings on this side, and the rules about it.
     pub side: Option<Side>,
     /// Only findings that match.
@@ -39,7 +39,7 @@ pub struct CheckOptions {
 
 /// What came of checking recordings.
 #[derive(Debug)]
-pub struct CheckOutcome {
+pub(crate) struct CheckOutcome {
     /// The report.
     pub report: CheckReport,
     /// What judging cost, if that was measured.
@@ -52,7 +52,7 @@ pub struct CheckOutcome {
 
 /// Why recordings can't be judged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum CheckError {
+pub(crate) enum CheckError {
     /// A rule that a judge does not know.
     #[error("the judge has no tally of the rule {0}")]
     UnknownRule(Arc<str>),
@@ -62,11 +62,11 @@ pub enum CheckError {
 }
 
 /// A file of a recording, opened.
-pub type OpenedFile = (PathBuf, Recording);
+pub(crate) type OpenedFile = (PathBuf, Recording);
 
 /// The recordings that the files are, each of one file or of several in their order: the parts of a rotated one, or all of
 /// them `as_one`. A file is opened when its turn comes.
-pub fn recordings(
+pub(crate) fn recordings(
     files: &[PathBuf],
     as_one: bool,
     open: impl Fn(&Path) -> Result<Recording, CaptureError>,
@@ -101,7 +101,7 @@ pub fn recordings(
 }
 
 /// The file that an error is about, if all that is wrong with it is that it holds no exchanges.
-pub fn is_empty(error: &CaptureError) -> Option<&Path> {
+pub(crate) fn is_empty(error: &CaptureError) -> Option<&Path> {
     match error {
         CaptureError::Empty { file } => Some(file),
         _ => None,
@@ -129,7 +129,7 @@ fn in_order(parts: &mut [OpenedFile], notice: &mut impl FnMut(SafeText)) {
 }
 
 /// How far the rules that were asked have come.
-pub fn coverage(book: &RuleBook, tallies: &[RuleSummary]) -> Coverage {
+pub(crate) fn coverage(book: &RuleBook, tallies: &[RuleSummary]) -> Coverage {
     let of = |tally: &RuleSummary| {
         let rule = Arc::clone(&book.rule(&tally.rule)?.info);
         Some(RuleCoverage { rule, passed: tally.passed, failed: tally.failed, not_judged: tally.not_judged })
@@ -138,7 +138,7 @@ pub fn coverage(book: &RuleBook, tallies: &[RuleSummary]) -> Coverage {
 }
 
 /// Judges recordings, and adds their verdicts up.
-pub struct CheckRun<'n> {
+pub(crate) struct CheckRun<'n> {
     options: CheckOptions,
     report: CheckReport,
     profile: Option<Profile>,
@@ -195,7 +195,7 @@ fn lies_under(exchange: &Exchange, base: Option<&str>) -> bool {
 
 impl<'n> CheckRun<'n> {
     /// Nothing judged yet. `notice` is told what does not stand in the report: slow rules, files without exchanges.
-    pub fn new(book: &RuleBook, options: CheckOptions, notice: &'n mut dyn FnMut(SafeText)) -> Self {
+    pub(crate) fn new(book: &RuleBook, options: CheckOptions, notice: &'n mut dyn FnMut(SafeText)) -> Self {
         let rules = book
             .rules()
             .iter()
@@ -218,7 +218,7 @@ impl<'n> CheckRun<'n> {
     /// another program or not. `base_uri` is the one to use, `default_base_uri` the one where nothing else says it.
     ///
     /// Fails where the judge has other rules than those that the run was begun with, or where kept verdicts change meanwhile.
-    pub fn judge(
+    pub(crate) fn judge(
         &mut self,
         files: Vec<OpenedFile>,
         judge: impl FnOnce(Vec<String>, bool) -> Judge,
@@ -358,12 +358,12 @@ impl<'n> CheckRun<'n> {
     }
 
     /// A file holds nothing, and was left out.
-    pub fn leave_out_empty(&mut self) {
+    pub(crate) fn leave_out_empty(&mut self) {
         self.empty += 1;
     }
 
     /// What came of it.
-    pub fn finish(self) -> CheckOutcome {
+    pub(crate) fn finish(self) -> CheckOutcome {
         let mut left_out = self.report.left_out;
         left_out.findings += self.report.untold.total();
         let Self { report, profile, unread, empty, .. } = self;

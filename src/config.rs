@@ -17,19 +17,19 @@ use crate::proxy::{BaseUri, HeadLimits, Limits};
 use crate::rules::{BookingSystemInfo, PaymentDetails, RuleSetting, RuleSources};
 
 /// Name of the file that is looked for.
-pub const FILE_NAME: &str = "umpire.toml";
+pub(crate) const FILE_NAME: &str = "umpire.toml";
 
 /// Most bytes of a body that may be kept; 1 GiB.
-pub const MOST_KEPT: u64 = 1 << 30;
+pub(crate) const MOST_KEPT: u64 = 1 << 30;
 
 /// Most connections at one time.
-pub const MOST_CONNECTIONS: u64 = 100_000;
+pub(crate) const MOST_CONNECTIONS: u64 = 100_000;
 
 /// Most bytes of a head; 1 MiB.
-pub const MOST_OF_A_HEAD: u64 = 1 << 20;
+pub(crate) const MOST_OF_A_HEAD: u64 = 1 << 20;
 
 /// Most fields of a head.
-pub const MOST_FIELDS: u64 = 10_000;
+pub(crate) const MOST_FIELDS: u64 = 10_000;
 
 /// Longest time that may be set, in seconds; a day.
 pub const LONGEST: u64 = 24 * 60 * 60;

@@ -48,7 +48,7 @@ impl CoverageState {
     pub const ALL: [Self; 4] = [Self::Failed, Self::Passed, Self::NotJudged, Self::NeverReached];
 
     /// As it stands in a sentence.
-    pub fn in_words(self) -> &'static str {
+    pub(crate) fn in_words(self) -> &'static str {
         match self {
             Self::NeverReached => "never reached",
             Self::NotJudged => "not judged",
@@ -58,7 +58,7 @@ impl CoverageState {
     }
 
     /// True if there was a verdict, good or bad.
-    pub fn is_exercised(self) -> bool {
+    pub(crate) fn is_exercised(self) -> bool {
         self >= Self::Passed
     }
 }
@@ -103,7 +103,7 @@ impl<'c> FeatureGroup<'c> {
     }
 
     /// What one would see if somebody tried it: the title of its weightiest rule, the first by id of several.
-    pub fn in_words(&self) -> &'c str {
+    pub(crate) fn in_words(&self) -> &'c str {
         let weightiest = self.rules.iter().rev().max_by_key(|rule| rule.rule.severity);
         weightiest.map_or("", |rule| rule.rule.title.trim_end_matches('.'))
     }
@@ -130,7 +130,7 @@ impl Coverage {
     }
 
     /// `31 of 47 features of the test suite seen, 212 of 401 rules exercised`
-    pub fn headline(&self) -> String {
+    pub(crate) fn headline(&self) -> String {
         let groups = self.groups();
         let features = groups.iter().filter(|group| group.is_feature);
         let seen = features.clone().filter(|group| group.reach().is_exercised()).count();
@@ -140,7 +140,7 @@ impl Coverage {
     }
 
     /// The features that nobody has tried, in words, as one line; at most `most` of them. `None` if all were tried.
-    pub fn untried(&self, most: usize) -> Option<String> {
+    pub(crate) fn untried(&self, most: usize) -> Option<String> {
         let groups = self.groups();
         let untried: Vec<&FeatureGroup<'_>> =
             groups.iter().filter(|group| group.is_feature && group.reach() == CoverageState::NeverReached).collect();

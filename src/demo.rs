@@ -28,7 +28,7 @@ const MAX_PAGES: usize = 100;
 const TOKEN: &str = "Bearer weekend-finder-demo";
 
 /// `User-Agent` of the scripted broker: tells its exchanges from those of others who call the proxy meanwhile.
-pub const USER_AGENT: &str = "WeekendFinder/1.0 (umpire demo)";
+pub(crate) const USER_AGENT: &str = "WeekendFinder/1.0 (umpire demo)";
 
 /// How the demo ended, if nothing failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

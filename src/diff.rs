@@ -29,7 +29,7 @@ pub use pairing::{ExchangePair, Pairing, pair};
 pub use verdicts::{VerdictChange, VerdictChangeKind};
 
 /// Version of the JSON form of [`RecordingDiff`]; it grows when a field changes its meaning or goes.
-pub const FORMAT_VERSION: u32 = 1;
+pub(crate) const FORMAT_VERSION: u32 = 1;
 
 /// Most differences between two requests that are listed.
 const MOST_REQUEST_DIFFERENCES: usize = 20;
@@ -62,7 +62,7 @@ impl JudgedRecording {
 /// How two recordings differ.
 #[derive(Debug, Clone, Serialize)]
 pub struct RecordingDiff {
-    /// [`FORMAT_VERSION`].
+    /// `FORMAT_VERSION`.
     pub format_version: u32,
     /// The first recording.
     pub a: RecordingSummary,
@@ -210,7 +210,7 @@ fn summary(recording: &JudgedRecording) -> RecordingSummary {
 }
 
 /// The operation of an exchange, for people.
-pub fn operation_of(judged: &Judged) -> String {
+pub(crate) fn operation_of(judged: &Judged) -> String {
     operation(&judged.exchange.request.method, &judged.exchange.request.target, &|_| false).key
 }
 

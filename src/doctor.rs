@@ -21,7 +21,7 @@ use crate::proxy::upstream::live::UpstreamConfig;
 
 /// What to look at.
 #[derive(Debug)]
-pub struct DoctorPlan {
+pub(crate) struct DoctorPlan {
     /// The booking system, if one is named.
     pub to: Option<BaseUri>,
     /// Where the proxy is to listen.
@@ -40,7 +40,7 @@ pub struct DoctorPlan {
 
 /// How something is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CheckState {
+pub(crate) enum CheckState {
     /// As it should be.
     Good,
     /// It works, but not well, or not for all.
@@ -51,7 +51,7 @@ pub enum CheckState {
 
 impl CheckState {
     /// Stable name.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Good => "good",
             Self::Warning => "warning",
@@ -62,7 +62,7 @@ impl CheckState {
 
 /// What was found of one thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DoctorCheck {
+pub(crate) struct DoctorCheck {
     /// Stable name of what was looked at.
     pub what: &'static str,
     /// How it is.
@@ -84,7 +84,7 @@ impl DoctorCheck {
 }
 
 /// Looks at everything in the plan. Takes at most a minute, whatever the booking system does.
-pub async fn examine(plan: &DoctorPlan) -> Vec<DoctorCheck> {
+pub(crate) async fn examine(plan: &DoctorPlan) -> Vec<DoctorCheck> {
     let mut checks = vec![place::listen(plan.listen).await, place::disk(&plan.captures)];
     if let Some(to) = &plan.to {
         checks.extend(upstream::examine(to, &plan.reach).await);

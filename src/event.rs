@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
-pub use throttle::Throttle;
+pub(crate) use throttle::Throttle;
 use tokio::sync::mpsc;
 
 use crate::coverage::Coverage;
@@ -19,10 +19,10 @@ use crate::judged::Judged;
 use crate::openbooking::Stage;
 
 /// Least time between two [`Event::Coverage`].
-pub const COVERAGE_EVERY: Duration = Duration::from_secs(1);
+pub(crate) const COVERAGE_EVERY: Duration = Duration::from_secs(1);
 
 /// Least time between two [`Event::Progress`].
-pub const PROGRESS_EVERY: Duration = Duration::from_millis(500);
+pub(crate) const PROGRESS_EVERY: Duration = Duration::from_millis(500);
 
 /// Something that a front end may want to show.
 #[derive(Debug, Clone)]
@@ -34,9 +34,9 @@ pub enum Event {
     Past(Vec<Judged>),
     /// The state of recording has changed, or more was missed.
     Recording(RecordingStatus),
-    /// How far every rule has come since the start: sent at most once in [`COVERAGE_EVERY`], and at the end.
+    /// How far every rule has come since the start: sent at most once in `COVERAGE_EVERY`, and at the end.
     Coverage(Arc<Coverage>),
-    /// How far recording and judging have come: sent at most once in [`PROGRESS_EVERY`], and at the end.
+    /// How far recording and judging have come: sent at most once in `PROGRESS_EVERY`, and at the end.
     Progress(Progress),
     /// A request's head is complete; its exchange comes when it has ended. Only told while the front end keeps up.
     Request(RequestUnderWay),
@@ -101,7 +101,7 @@ pub enum RecordingStatus {
 
 impl RecordingStatus {
     /// Why there is no recording any more, where it was removed.
-    pub const REMOVED: &str = "no exchange came, so the capture was removed";
+    pub(crate) const REMOVED: &str = "no exchange came, so the capture was removed";
 
     /// How many exchanges are missing from the recording so far.
     pub fn missed(&self) -> u64 {
@@ -159,7 +159,7 @@ pub enum RunMode {
 
 impl RunMode {
     /// True if a broker's traffic depends on the run.
-    pub fn carries_traffic(self) -> bool {
+    pub(crate) fn carries_traffic(self) -> bool {
         matches!(self, Self::Live | Self::Replay)
     }
 
@@ -213,7 +213,7 @@ impl EventSender {
     }
 
     /// Sends an event that nobody misses, if at most half of the room is taken. It is made only then.
-    pub fn send_if_idle(&self, event: impl FnOnce() -> Event) {
+    pub(crate) fn send_if_idle(&self, event: impl FnOnce() -> Event) {
         if self.events.capacity() * 2 > self.events.max_capacity() {
             // It may be full by now.
             let _told = self.events.try_send(event());
@@ -221,12 +221,12 @@ impl EventSender {
     }
 
     /// Sends an event, waiting for room; false if the front end has gone. Not from within an asynchronous task.
-    pub fn send_blocking(&self, event: Event) -> bool {
+    pub(crate) fn send_blocking(&self, event: Event) -> bool {
         self.events.blocking_send(event).is_ok()
     }
 
     /// True if the front end has gone.
-    pub fn is_closed(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         self.events.is_closed()
     }
 

@@ -12,7 +12,8 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
-pub use coding::{DecodeError, MAX_DECODED, codings, decode, decode_one, encode, encode_one, salvage, salvage_one};
+pub use coding::{DecodeError, MAX_DECODED, codings, decode, encode};
+pub(crate) use coding::{decode_one, encode_one, salvage, salvage_one};
 use jiff::Timestamp;
 
 /// One request and its response, or the failure to get one.
@@ -170,7 +171,7 @@ impl Headers {
     }
 
     /// True unless the recording may have left out the field in which credentials are sent.
-    pub fn tells_credentials(&self) -> bool {
+    pub(crate) fn tells_credentials(&self) -> bool {
         self.1 == OmittedFields::Nothing
     }
 
@@ -344,7 +345,7 @@ impl FailureKind {
     }
 
     /// What happened, in words for people.
-    pub fn describe(self) -> &'static str {
+    pub(crate) fn describe(self) -> &'static str {
         match self {
             Self::Unreachable => "the booking system could not be reached",
             Self::TimedOut => "the booking system did not answer in time",
@@ -370,7 +371,7 @@ pub struct Simulated {
 }
 
 /// Stands between a fault and the recorded exchange that it spoilt, where a recording was played again.
-pub const OF_REPLAY: &str = "; of a replay of ";
+pub(crate) const OF_REPLAY: &str = "; of a replay of ";
 
 impl Simulated {
     /// The recording that was played again, or the fault.
@@ -382,7 +383,7 @@ impl Simulated {
     }
 
     /// Who made the answer and of what, in words.
-    pub fn describe(&self) -> String {
+    pub(crate) fn describe(&self) -> String {
         match self.by {
             Simulator::Replay => format!("answered by a replay, not by a booking system: {}", self.detail),
             Simulator::Fault => format!("a fault that Umpire made on purpose: {}", self.detail),
@@ -476,7 +477,7 @@ impl Exchange {
     }
 
     /// Query without the question mark; `None` if there is none.
-    pub fn query(&self) -> Option<&str> {
+    pub(crate) fn query(&self) -> Option<&str> {
         self.request.target.split_once('?').map(|(_, query)| query)
     }
 

@@ -22,8 +22,8 @@ mod upstream;
 
 pub use kind::{FaultKind, FaultName, NAMES, OPTIONS};
 pub use parse::FaultError;
-pub use selection::{FaultCall, FaultStatus, Faults, PickedFault};
-pub use upstream::{FIELD, FaultyUpstream};
+pub use selection::{FaultStatus, Faults};
+pub use upstream::FaultyUpstream;
 
 use crate::openbooking::Stage;
 

@@ -94,13 +94,13 @@ impl Filter {
     }
 
     /// True if the answer depends on what the rules say, so that the recording must be judged first.
-    pub fn needs_verdicts(&self) -> bool {
+    pub(crate) fn needs_verdicts(&self) -> bool {
         self.root.any(&Condition::needs_verdicts)
     }
 
     /// A text that every exchange that matches holds, if the filter asks for one: an index of the recording finds it faster
     /// than a look at every exchange.
-    pub fn required_text(&self) -> Option<&TextQuery> {
+    pub(crate) fn required_text(&self) -> Option<&TextQuery> {
         match &self.root {
             Expression::Condition(Condition::Text(query)) => Some(query),
             Expression::All(all) => all.iter().find_map(|part| match part {

@@ -9,9 +9,11 @@ mod unjudged;
 use std::fmt;
 use std::sync::Arc;
 
-pub use cause::{NOTHING, causes, folded, shape};
+pub(crate) use cause::NOTHING;
+pub use cause::{causes, folded, shape};
 pub use tally::FindingTally;
-pub use unjudged::{Gap, OTHER_REASONS, VerdictCounts, grouped};
+pub use unjudged::{Gap, VerdictCounts};
+pub(crate) use unjudged::{OTHER_REASONS, grouped};
 
 use crate::openbooking::Stage;
 
@@ -78,7 +80,7 @@ impl Side {
     }
 
     /// The name as it stands in a sentence.
-    pub fn in_words(self) -> &'static str {
+    pub(crate) fn in_words(self) -> &'static str {
         match self {
             Self::Broker => "broker",
             Self::BookingSystem => "booking system",
@@ -269,15 +271,4 @@ impl fmt::Display for EarlierExchange {
 /// The number of an exchange as people count, from 1, of its 0-based index.
 pub fn number(index: u64) -> u64 {
     index.saturating_add(1)
-}
-
-/// What a rule says of one thing it looked at.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Verdict {
-    /// As it should be.
-    Passed,
-    /// Not as it should be.
-    Failed(Box<Finding>),
-    /// Nothing can be said, for the reason given.
-    NotJudged(Arc<str>),
 }

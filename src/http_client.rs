@@ -22,7 +22,7 @@ const TIMEOUT: Duration = Duration::from_secs(90);
 
 /// An answer.
 #[derive(Debug)]
-pub struct ClientResponse {
+pub(crate) struct ClientResponse {
     /// Status code.
     pub status: u16,
     /// Header fields.
@@ -33,7 +33,7 @@ pub struct ClientResponse {
 
 /// A request to be sent.
 #[derive(Debug, Clone)]
-pub struct ClientRequest {
+pub(crate) struct ClientRequest {
     /// Method.
     pub method: String,
     /// Path and query.
@@ -46,7 +46,7 @@ pub struct ClientRequest {
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
-pub enum HttpClientError {
+pub(crate) enum HttpClientError {
     /// The request can't be written as HTTP.
     #[error("the request can't be sent: {0}")]
     Request(#[from] hyper::http::Error),
@@ -70,7 +70,7 @@ pub enum HttpClientError {
 }
 
 /// Sends a request to `authority` and waits for the whole answer.
-pub async fn send(authority: &str, request: ClientRequest) -> Result<ClientResponse, HttpClientError> {
+pub(crate) async fn send(authority: &str, request: ClientRequest) -> Result<ClientResponse, HttpClientError> {
     tokio::time::timeout(TIMEOUT, converse(authority, request)).await.unwrap_or(Err(HttpClientError::TimedOut))
 }
 

@@ -20,7 +20,7 @@ use std::sync::Arc;
 pub const MAX_DEPTH: usize = 256;
 
 /// Largest document that is read, in bytes. Offsets are kept in 32 bits.
-pub const MAX_BYTES: usize = 256 * 1024 * 1024;
+pub(crate) const MAX_BYTES: usize = 256 * 1024 * 1024;
 
 /// Most values and names that are read of one document. One that holds more is refused with [`JsonError`]; a page of
 /// ten thousand bookings has about a million.
@@ -88,7 +88,7 @@ fn tag(name: &[u8]) -> u16 {
     (name.len() as u16) ^ (u16::from(first) << 4) ^ (u16::from(last) << 9)
 }
 
-/// The name of a member, made ready to be looked for: see [`Value::get_named`].
+/// The name of a member, made ready to be looked for: see `Value::get_named`.
 #[derive(Debug, Clone)]
 pub struct Name {
     text: Box<str>,
@@ -109,7 +109,7 @@ impl Name {
 
 /// A parsed JSON text.
 ///
-/// Bounded by [`MAX_DEPTH`], [`MAX_BYTES`] and [`MAX_NODES`]; memory is about 20 bytes per node over the text itself.
+/// Bounded by [`MAX_DEPTH`], `MAX_BYTES` and [`MAX_NODES`]; memory is about 20 bytes per node over the text itself.
 #[derive(Clone)]
 pub struct Document {
     text: Arc<str>,
@@ -158,7 +158,7 @@ impl Document {
     }
 
     /// The node at a [`Value::place`]; `None` if there is none.
-    pub fn value_at(&self, place: u32) -> Option<Value<'_>> {
+    pub(crate) fn value_at(&self, place: u32) -> Option<Value<'_>> {
         ((place as usize) < self.nodes.len()).then_some(Value { document: self, node: place })
     }
 
@@ -181,12 +181,12 @@ impl Document {
     }
 
     /// Keys that stand more than once in their object, with the pointer of each repeated member.
-    pub fn duplicate_keys(&self) -> impl Iterator<Item = String> + '_ {
+    pub(crate) fn duplicate_keys(&self) -> impl Iterator<Item = String> + '_ {
         self.duplicates.iter().map(|&node| Value { document: self, node }.pointer())
     }
 
     /// How often a key stands in its object once more.
-    pub fn number_of_duplicate_keys(&self) -> usize {
+    pub(crate) fn number_of_duplicate_keys(&self) -> usize {
         self.duplicates.len()
     }
 
@@ -219,7 +219,7 @@ impl<'d> Value<'d> {
         self.raw().kind
     }
 
-    /// Where the node stands in its document, for [`Document::value_at`].
+    /// Where the node stands in its document, for `Document::value_at`.
     pub fn place(self) -> u32 {
         self.node
     }
@@ -230,7 +230,7 @@ impl<'d> Value<'d> {
     }
 
     /// True if the node belongs to this very document.
-    pub fn is_of(self, document: &Document) -> bool {
+    pub(crate) fn is_of(self, document: &Document) -> bool {
         std::ptr::eq(self.document, document)
     }
 
@@ -241,13 +241,13 @@ impl<'d> Value<'d> {
     }
 
     /// The literal text of a number, as it stood on the wire; `None` for anything else.
-    pub fn as_number(self) -> Option<&'d str> {
+    pub(crate) fn as_number(self) -> Option<&'d str> {
         let node = self.raw();
         (node.kind == JsonKind::Number).then(|| self.literal(node))
     }
 
     /// The boolean; `None` for anything else.
-    pub fn as_bool(self) -> Option<bool> {
+    pub(crate) fn as_bool(self) -> Option<bool> {
         let node = self.raw();
         (node.kind == JsonKind::Bool).then_some(node.flag)
     }
@@ -281,7 +281,7 @@ impl<'d> Value<'d> {
     }
 
     /// Where the literal of a string stands in [`Document::text`], without its quotes; `None` for anything else.
-    pub fn literal_place(self) -> Option<std::ops::Range<usize>> {
+    pub(crate) fn literal_place(self) -> Option<std::ops::Range<usize>> {
         let node = self.raw();
         let (start, length) = match node.kind {
             JsonKind::String if node.flag => {
@@ -296,7 +296,7 @@ impl<'d> Value<'d> {
     }
 
     /// Where the literal of a number stands in [`Document::text`]; `None` for anything else.
-    pub fn number_place(self) -> Option<std::ops::Range<usize>> {
+    pub(crate) fn number_place(self) -> Option<std::ops::Range<usize>> {
         let node = self.raw();
         (node.kind == JsonKind::Number).then(|| node.start as usize..(node.start + node.len) as usize)
     }
@@ -318,7 +318,7 @@ impl<'d> Value<'d> {
     }
 
     /// True for this very string.
-    pub fn is_str(self, text: &str) -> bool {
+    pub(crate) fn is_str(self, text: &str) -> bool {
         let node = self.raw();
         node.kind == JsonKind::String && node.len as usize == text.len() && self.literal_bytes(node) == text.as_bytes()
     }
@@ -329,7 +329,7 @@ impl<'d> Value<'d> {
     }
 
     /// As [`Value::get`], by a name that is looked for again and again.
-    pub fn get_named(self, name: &Name) -> Option<Value<'d>> {
+    pub(crate) fn get_named(self, name: &Name) -> Option<Value<'d>> {
         self.member(&name.text, name.tag)
     }
 
@@ -506,7 +506,7 @@ impl<'d> Value<'d> {
     }
 
     /// Name and value of every member at any depth below this node, in the order of the text.
-    pub fn members_below(self) -> impl Iterator<Item = (&'d str, Value<'d>)> {
+    pub(crate) fn members_below(self) -> impl Iterator<Item = (&'d str, Value<'d>)> {
         let document = self.document;
         self.document.names[self.names_below()].iter().map(move |&name| {
             let name_node = Value { document, node: name };
@@ -522,7 +522,7 @@ impl<'d> Value<'d> {
     }
 
     /// The values of every member of this name at any depth below this node, in the order of the text.
-    pub fn named_below(self, name: &str) -> impl Iterator<Item = Value<'d>> {
+    pub(crate) fn named_below(self, name: &str) -> impl Iterator<Item = Value<'d>> {
         let (document, tag, below) = (self.document, tag(name.as_bytes()), self.names_below());
         let tagged = document.names[below.clone()].iter().zip(&document.tags[below]);
         tagged
@@ -533,7 +533,7 @@ impl<'d> Value<'d> {
     }
 
     /// This node and all below it, depth first.
-    pub fn descend(self) -> impl Iterator<Item = Value<'d>> {
+    pub(crate) fn descend(self) -> impl Iterator<Item = Value<'d>> {
         let mut stack = vec![self];
         std::iter::from_fn(move || {
             let value = stack.pop()?;
@@ -547,7 +547,7 @@ impl<'d> Value<'d> {
 }
 
 /// The value of a JSON number literal as a decimal; `None` beyond 28 digits or 10^28, where nothing is rounded silently.
-pub fn decimal(literal: &str) -> Option<rust_decimal::Decimal> {
+pub(crate) fn decimal(literal: &str) -> Option<rust_decimal::Decimal> {
     let value = if literal.contains(['e', 'E']) {
         rust_decimal::Decimal::from_scientific(literal)
     } else {
@@ -563,7 +563,7 @@ fn write_string(text: &str, out: &mut String, most: usize) {
 }
 
 /// A text as it stands within the quotes of a JSON string.
-pub fn write_escaped(text: &str) -> String {
+pub(crate) fn write_escaped(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     write_string(text, &mut quoted, usize::MAX);
     quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default().to_owned()
@@ -575,7 +575,7 @@ pub fn escape(step: &str) -> Cow<'_, str> {
 }
 
 /// One step of a JSON pointer, unescaped.
-pub fn unescape(step: &str) -> Cow<'_, str> {
+pub(crate) fn unescape(step: &str) -> Cow<'_, str> {
     if step.contains('~') { Cow::Owned(step.replace("~1", "/").replace("~0", "~")) } else { Cow::Borrowed(step) }
 }
 

@@ -29,7 +29,7 @@ pub struct Judged {
     pub not_judged: Vec<NotJudged>,
     /// Number of verdicts that passed.
     pub passed: u32,
-    /// Findings that are not told, as was asked for: see [`Judged::mute_refused`].
+    /// Findings that are not told, as was asked for: see `Judged::mute_refused`.
     pub muted: u32,
 }
 
@@ -40,7 +40,7 @@ impl Judged {
     }
 
     /// True if more verdicts could not be given than were.
-    pub fn is_mostly_unjudged(&self) -> bool {
+    pub(crate) fn is_mostly_unjudged(&self) -> bool {
         self.not_judged.len() > self.passed as usize + self.findings.len() + self.muted as usize
     }
 
@@ -61,7 +61,7 @@ impl Judged {
 
     /// Takes the broker's findings away, and counts them. For requests that were wrong on purpose (negative tests) and
     /// refused as they should be: nobody is to act on them.
-    pub fn mute_refused(&mut self) {
+    pub(crate) fn mute_refused(&mut self) {
         let before = self.findings.len();
         self.findings.retain(|finding| finding.rule.side != Side::Broker);
         self.muted += (before - self.findings.len()) as u32;

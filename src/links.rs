@@ -18,10 +18,11 @@ use crate::json::{Document, Value};
 mod fields;
 mod html;
 
-pub use fields::{FieldLinks, elsewhere, find_in_fields};
+pub(crate) use fields::elsewhere;
+pub(crate) use fields::{FieldLinks, find_in_fields};
 
 /// Most links of one message that are found; further ones are left as they are.
-pub const MOST: usize = 1_000;
+pub(crate) const MOST: usize = 1_000;
 
 /// What a member is called that holds a link wherever it stands.
 const ANYWHERE: [&str; 1] = ["endpointurl"];
@@ -31,7 +32,7 @@ const IN_DISTRIBUTION: [&str; 3] = ["contenturl", "accessurl", "downloadurl"];
 
 /// Scheme, host and port.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Origin {
+pub(crate) struct Origin {
     scheme: String,
     host: String,
     port: Option<u16>,
@@ -40,7 +41,7 @@ pub struct Origin {
 impl Origin {
     /// The origin of an absolute http or https URL, and how many bytes of the URL it takes; `None` for anything else, and
     /// where a user name stands before the host.
-    pub fn of(url: &str) -> Option<(Self, usize)> {
+    pub(crate) fn of(url: &str) -> Option<(Self, usize)> {
         let (scheme, rest) = url.split_once("://")?;
         let scheme = scheme.to_ascii_lowercase();
         let usual = match scheme.as_str() {
@@ -68,7 +69,7 @@ impl Origin {
 
 /// What a message is made of, where links can be found in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LinkMedia {
+pub(crate) enum LinkMedia {
     /// JSON.
     Json,
     /// A page of HTML, with JSON-LD in it.
@@ -77,7 +78,7 @@ pub enum LinkMedia {
 
 impl LinkMedia {
     /// By Content-Type; `None` for anything else.
-    pub fn of(headers: &Headers) -> Option<Self> {
+    pub(crate) fn of(headers: &Headers) -> Option<Self> {
         let value = headers.get("content-type")?;
         let name = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         if name == "application/json" || name == "text/json" || name.ends_with("+json") {
@@ -90,7 +91,7 @@ impl LinkMedia {
 
 /// A link.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Link {
+pub(crate) struct Link {
     /// JSON pointer of it; within a page of HTML that of its JSON-LD, whose number is told before it; of a header field
     /// its name (`field Location`), with the number of the link where there may be several (`field Link 2`).
     pub at: String,
@@ -101,7 +102,7 @@ pub struct Link {
 }
 
 /// The links of a message that go to `origin`. What can't be read has none.
-pub fn find(content: &[u8], media: LinkMedia, origin: &Origin) -> Vec<Link> {
+pub(crate) fn find(content: &[u8], media: LinkMedia, origin: &Origin) -> Vec<Link> {
     let mut links = Vec::new();
     match media {
         LinkMedia::Json => find_in_json(content, 0, "", origin, &mut links),
@@ -121,7 +122,7 @@ pub fn find(content: &[u8], media: LinkMedia, origin: &Origin) -> Vec<Link> {
 }
 
 /// The message, or the value of a field, with these links going to `origin` (such as `http://127.0.0.1:8080`) instead; nothing else changes.
-pub fn rewrite(content: &[u8], links: &[Link], origin: &str) -> Vec<u8> {
+pub(crate) fn rewrite(content: &[u8], links: &[Link], origin: &str) -> Vec<u8> {
     let mut rewritten = Vec::with_capacity(content.len() + links.len() * origin.len());
     let mut done = 0;
     for Link { origin: place, .. } in links {
@@ -140,7 +141,7 @@ pub fn rewrite(content: &[u8], links: &[Link], origin: &str) -> Vec<u8> {
 }
 
 /// False if there can be no link in a message, so that reading it would be a waste.
-pub fn may_have_any(content: &[u8]) -> bool {
+pub(crate) fn may_have_any(content: &[u8]) -> bool {
     // What all names have in common, whatever their first letter and the case of their last ones.
     [&b"next"[..], b"ndpoint", b"ontent", b"ccess", b"ownload"]
         .iter()

@@ -24,7 +24,7 @@ pub enum Existing {
 
 impl Existing {
     /// `--force` replaces, nothing else does.
-    pub fn with_force(force: bool) -> Self {
+    pub(crate) fn with_force(force: bool) -> Self {
         if force { Self::Replace } else { Self::Keep }
     }
 }
@@ -103,7 +103,7 @@ impl NewFile {
     }
 
     /// True for a pipe or a device, in which nothing can be read or moved to again.
-    pub fn is_stream(&self) -> bool {
+    pub(crate) fn is_stream(&self) -> bool {
         self.temporary.is_none()
     }
 
@@ -114,7 +114,7 @@ impl NewFile {
     }
 
     /// A message of another library, with the name of the file in place of the temporary one.
-    pub fn renamed_in(&self, message: &str) -> String {
+    pub(crate) fn renamed_in(&self, message: &str) -> String {
         let name = |path: &Path| path.display().to_string();
         match &self.temporary {
             Some(temporary) => message.replace(&name(temporary), &name(&self.name)),
@@ -151,7 +151,7 @@ pub fn write(name: &Path, content: &[u8], existing: Existing, readers: Readers) 
 }
 
 /// Refuses a name that can't be written to: for commands that work for long before they write.
-pub fn ensure_free(name: &Path, existing: Existing) -> Result<(), NewFileError> {
+pub(crate) fn ensure_free(name: &Path, existing: Existing) -> Result<(), NewFileError> {
     let file = || name.to_owned();
     match fs::metadata(name) {
         Ok(found) if found.is_dir() => Err(NewFileError::IsFolder { file: file() }),
@@ -164,7 +164,7 @@ pub fn ensure_free(name: &Path, existing: Existing) -> Result<(), NewFileError> 
 }
 
 /// Makes an empty file that nobody had before.
-pub fn create_new(path: &Path, readers: Readers) -> io::Result<File> {
+pub(crate) fn create_new(path: &Path, readers: Readers) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

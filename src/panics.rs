@@ -20,7 +20,7 @@ thread_local! {
 
 /// A panic that was caught: where it happened, and its message if that is safe to pass on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Panicked(String);
+pub(crate) struct Panicked(String);
 
 impl fmt::Display for Panicked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -30,7 +30,7 @@ impl fmt::Display for Panicked {
 
 impl Panicked {
     /// Describes the payload of a panic of this thread, such as `catch_unwind` gives it.
-    pub fn new(payload: &(dyn Any + Send)) -> Self {
+    pub(crate) fn new(payload: &(dyn Any + Send)) -> Self {
         let place = PLACE.try_with(|place| place.borrow_mut().take()).ok().flatten();
         Self(words(place.as_deref(), literal(payload)))
     }
@@ -38,12 +38,12 @@ impl Panicked {
 
 /// Runs `work`. If it panics, the panic is logged and returned; what `work` was changing must be looked after by the
 /// caller.
-pub fn catch<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
+pub(crate) fn catch<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
     panic::catch_unwind(AssertUnwindSafe(work)).map_err(|payload| Panicked::new(&*payload))
 }
 
 /// From here on a panic of any thread goes to the log, in place of standard error, which may belong to the screen.
-pub fn log_all() {
+pub(crate) fn log_all() {
     panic::set_hook(Box::new(log));
 }
 
@@ -72,7 +72,7 @@ fn words(place: Option<&str>, message: Option<&str>) -> String {
 /// # Panics
 /// If the target has `panic-in-` and the part in it.
 #[cfg(test)]
-pub fn inject(part: &'static str, target: &str) {
+pub(crate) fn inject(part: &'static str, target: &str) {
     assert!(!target.contains(&format!("panic-in-{part}")), "on purpose");
 }
 

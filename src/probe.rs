@@ -12,6 +12,8 @@ mod plan;
 mod run;
 mod verdict;
 
-pub use plan::{Probe, ProbePlan, ProbeSelection};
-pub use run::{ProbeOutcome, ProbeProgress, ProbeResult, run};
-pub use verdict::{FoundByProbe, JudgedAnswer, ProbeRow, ProbeVerdict, judge_answers, rows};
+pub(crate) use plan::{Probe, ProbePlan, ProbeSelection};
+pub(crate) use run::run;
+pub(crate) use run::{ProbeOutcome, ProbeProgress};
+pub(crate) use verdict::rows;
+pub(crate) use verdict::{JudgedAnswer, ProbeRow, ProbeVerdict, judge_answers};

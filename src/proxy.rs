@@ -39,7 +39,7 @@ mod relay;
 mod rewrite;
 pub mod server;
 pub mod upstream;
-pub mod wire_fault;
+pub(crate) mod wire_fault;
 
 pub use base_uri::{BaseUri, BaseUriError};
 pub use server::limits::{HeadLimits, Limits};

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Redaction comes first, so that no secret reaches the disk, a rule's words or the screen, and so that the judge sees
-//! live exactly what it would see in the recording. An exchange is on disk within [`COMMIT_EVERY`] of its end, whatever
+//! live exactly what it would see in the recording. An exchange is on disk within `COMMIT_EVERY` of its end, whatever
 //! waits to be judged: traffic never waits for rules, and what they have not come to yet is read back from the capture.
 //!
 //! A panic costs the exchange at hand: it is reported and counted, and recording goes on (`RecordLoop::start_again`).
@@ -34,13 +34,13 @@ use crate::redact::Redactor;
 use crate::rules::{Judge, RuleBook};
 use judge_queue::{JudgeIsGone, JudgeQueue, backlog};
 use judging::LiveJudge;
-pub use judging::{failed_in_words, unjudged_in_words};
+pub(crate) use judging::{failed_in_words, unjudged_in_words};
 use keeper::CaptureGuard;
-pub use links::BypassLinkDetector;
+pub(crate) use links::BypassLinkDetector;
 
 /// Longest time that an exchange waits for its commit while traffic never pauses. When the queue runs empty, all is
 /// committed at once.
-pub const COMMIT_EVERY: Duration = Duration::from_millis(200);
+pub(crate) const COMMIT_EVERY: Duration = Duration::from_millis(200);
 
 /// What was recorded and judged in a run, and what was not.
 #[derive(Debug, Clone, Default)]
@@ -109,12 +109,12 @@ impl Recorder {
     }
 
     /// To be cancelled when the end can't wait for the judge any longer: what still waits is recorded, and not judged.
-    pub fn judging_deadline(&self) -> CancellationToken {
+    pub(crate) fn judging_deadline(&self) -> CancellationToken {
         self.judging.deadline()
     }
 
     /// Links that lead past the proxy are said, once each.
-    pub fn watching_links(self, links: Option<BypassLinkDetector>) -> Self {
+    pub(crate) fn watching_links(self, links: Option<BypassLinkDetector>) -> Self {
         Self { judging: self.judging.watching_links(links), ..self }
     }
 

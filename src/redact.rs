@@ -96,7 +96,7 @@ impl Redactor {
     /// The same, for recordings that others are to have: of a body that is no text nothing is kept, since secrets and
     /// personal data can't be found in it.
     #[must_use]
-    pub fn for_others(self) -> Self {
+    pub(crate) fn for_others(self) -> Self {
         Self { texts_only: true, ..self }
     }
 

@@ -8,7 +8,7 @@
 //!
 //! It opens no connection, and knows neither rules nor screens: the listener that it is given to, the recorder and the rules
 //! are those of the proxy. What is compared in requests, and what counts as their sender's own choice, is in
-//! [`crate::shape`].
+//! `crate::shape`.
 
 mod answer;
 mod index;
@@ -37,7 +37,7 @@ use library::{ReplaySource, UnreadExchanges};
 use player::{Player, PlayerSettings};
 pub use report::{MissReport, RecordedReport, ReplayReport};
 pub use time::TimeMode;
-pub use upstream::{FIELD, MAX_REQUEST};
+pub use upstream::MAX_REQUEST;
 
 /// Exchanges that are read before the replay listens, so that the Base URI can be told from them.
 const READ_FIRST: usize = 500;
@@ -114,7 +114,7 @@ pub struct Replay {
 
 impl Replay {
     /// Opens recordings, which are played as one in this order. They are read while requests are answered already; see
-    /// [`Self::start_reading`].
+    /// `Self::start_reading`.
     pub fn open(files: &[PathBuf], options: PlaybackOptions) -> Result<(Arc<Self>, UnreadRecordings), ReplayError> {
         if files.len() > usize::from(u16::MAX) {
             return Err(ReplayError::TooMany);
@@ -212,7 +212,7 @@ impl Replay {
     }
 
     /// Has the rest of the recordings read by a thread, which ends when all is read, or with [`Self::stop_reading`].
-    pub fn start_reading(self: &Arc<Self>, reading: UnreadRecordings) -> Result<(), ReplayError> {
+    pub(crate) fn start_reading(self: &Arc<Self>, reading: UnreadRecordings) -> Result<(), ReplayError> {
         let replay = Arc::clone(self);
         let read = move || {
             if let Err(panicked) = panics::catch(|| replay.read(reading)) {
@@ -231,7 +231,7 @@ impl Replay {
     }
 
     /// Ends the thread that reads the recordings.
-    pub fn stop_reading(&self) {
+    pub(crate) fn stop_reading(&self) {
         self.stop.store(true, Ordering::Relaxed);
     }
 

@@ -33,20 +33,21 @@ mod summary;
 pub use check::{
     BaselineReport, CheckReport, FileReport, FilterReport, OddReport, OmittedCounts, RuleSummary, SimulatedReport,
 };
-pub use check_json::{FORMAT_VERSION, check_json};
+pub use check_json::check_json;
 pub use check_text::check_text;
 pub use compare::{EarlierError, EarlierFinding, EarlierReport, ReportComparison, RuleChange, RuleVerdictCounts};
 pub use compare_json::compare_json;
 pub use compare_text::compare_text;
 pub use curl::{Secrets, curl};
-pub use diff_markdown::diff_markdown;
-pub use diff_text::diff_text;
+pub(crate) use diff_markdown::diff_markdown;
+pub(crate) use diff_text::diff_text;
 pub use json_lines::JsonLines;
-pub use markdown::{BookingReport, finding_markdown, markdown};
+pub(crate) use markdown::finding_markdown;
+pub use markdown::{BookingReport, markdown};
 pub use paint::Paint;
 pub use plain::PlainReport;
-pub use probe::{ProbeReport, probe_json, probe_markdown, probe_text};
+pub(crate) use probe::{ProbeReport, probe_json, probe_markdown, probe_text};
 pub use recognized::{Recognized, unjudged};
-pub use replay::{replay_json, replay_text};
-pub use resend::{LeftBookedReport, LeftOutReport, ResendReport, resend_markdown, resend_text};
+pub(crate) use replay::{replay_json, replay_text};
+pub(crate) use resend::{LeftBookedReport, LeftOutReport, ResendReport, resend_markdown, resend_text};
 pub use summary::Summary;

@@ -20,9 +20,8 @@ mod request;
 mod send;
 mod substitutes;
 
-pub use booked::{BookedKind, LeftBooking};
-pub use pairing::pairing;
-pub use plan::{BookingSelection, Omission, PlanError, ResendPlan, ResendStep};
-pub use request::PreparedRequest;
-pub use send::{ResendError, ResendOutcome, ResendProgress, ResendTarget, Resender, SendPace};
-pub use substitutes::{HeaderError, MissingValue, Substitutes};
+pub(crate) use booked::{BookedKind, LeftBooking};
+pub(crate) use pairing::pairing;
+pub(crate) use plan::{BookingSelection, Omission, ResendPlan, ResendStep};
+pub(crate) use send::{ResendError, ResendOutcome, ResendProgress, ResendTarget, Resender, SendPace};
+pub(crate) use substitutes::{MissingValue, Substitutes};

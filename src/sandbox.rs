@@ -26,7 +26,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 pub use misbehaviour::{Misbehaviour, Misbehaviours, UnknownMisbehaviour};
-pub use service::{MAX_CONNECTIONS, MAX_REQUEST, serve};
+pub use service::{MAX_REQUEST, serve};
 
 use crate::exchange::Headers;
 use crate::openbooking::{ApiPath, Endpoint, Stage, classify, is_uuid};
@@ -42,7 +42,7 @@ const CONTEXT: &str = "https://openactive.io/";
 pub const IN_PROCESS_BASE_URI: &str = "https://sandbox.example/api/openbooking";
 
 /// Path of the Base URI of a sandbox behind a listener: `http://ADDR/api/openbooking`.
-pub const BASE_PATH: &str = "/api/openbooking";
+pub(crate) const BASE_PATH: &str = "/api/openbooking";
 
 /// The booking system.
 pub struct Sandbox {
@@ -104,7 +104,7 @@ impl Sandbox {
     }
 
     /// Address of the dataset site.
-    pub fn dataset_site(&self) -> String {
+    pub(crate) fn dataset_site(&self) -> String {
         format!("{}{}", self.uris.origin, dataset::PATH)
     }
 

@@ -7,7 +7,7 @@ mod words;
 use std::ops::Range;
 
 use words::lower;
-pub use words::{content, fields, words};
+pub(crate) use words::{content, fields, words};
 
 use crate::exchange::{Body, Exchange, Headers};
 
@@ -16,7 +16,7 @@ const AROUND: usize = 40;
 
 /// A part of an exchange that can be searched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SearchPart {
+pub(crate) enum SearchPart {
     /// Path and query.
     Path,
     /// Header fields of the request.
@@ -31,7 +31,7 @@ pub enum SearchPart {
 
 impl SearchPart {
     /// Stable name, like the beginning of a pointer into the exchange.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Path => "/request/path",
             Self::RequestHeaders => "/request/headers",
@@ -44,7 +44,7 @@ impl SearchPart {
 
 /// Which parts of an exchange are searched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SearchParts {
+pub(crate) struct SearchParts {
     /// Path and query.
     pub path: bool,
     /// Header and trailer fields of both messages.
@@ -55,13 +55,13 @@ pub struct SearchParts {
 
 impl SearchParts {
     /// All of them.
-    pub const ALL: Self = Self { path: true, headers: true, bodies: true };
+    pub(crate) const ALL: Self = Self { path: true, headers: true, bodies: true };
 }
 
 /// Texts that must all be there, in whichever of the places. Upper and lower case are the same; each text begins where a
 /// word begins.
 #[derive(Debug, Clone)]
-pub struct TextQuery {
+pub(crate) struct TextQuery {
     /// In lower case.
     texts: Vec<String>,
     places: SearchParts,
@@ -69,7 +69,7 @@ pub struct TextQuery {
 
 impl TextQuery {
     /// A query for texts; blank ones are left out. `None` if none is left that holds a letter or a digit.
-    pub fn new(texts: &[String], places: SearchParts) -> Option<Self> {
+    pub(crate) fn new(texts: &[String], places: SearchParts) -> Option<Self> {
         let texts: Vec<String> = texts
             .iter()
             .map(|text| lower(text.trim()).into_owned())
@@ -80,7 +80,7 @@ impl TextQuery {
 
     /// The same as a query of SQLite's FTS5, which finds at least what this finds: every word of the texts, the last of each
     /// maybe only the beginning of one.
-    pub fn fts5_terms(&self) -> String {
+    pub(crate) fn fts5_terms(&self) -> String {
         let mut terms = String::new();
         for text in &self.texts {
             let open = text.ends_with(char::is_alphanumeric);
@@ -94,7 +94,7 @@ impl TextQuery {
     }
 
     /// Where the texts are found in an exchange; `None` unless all of them are.
-    pub fn find(&self, exchange: &Exchange) -> Option<(SearchPart, String)> {
+    pub(crate) fn find(&self, exchange: &Exchange) -> Option<(SearchPart, String)> {
         let mut found: Vec<Option<(SearchPart, String)>> = vec![None; self.texts.len()];
         let mut look = |place: SearchPart, text: &str| {
             let low = lower(text);
@@ -121,16 +121,16 @@ impl TextQuery {
 
 /// A text that stands anywhere in another, in the same case; `*` in it stands for anything.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pattern(String);
+pub(crate) struct Pattern(String);
 
 impl Pattern {
     /// The pattern that is written like this.
-    pub fn new(pattern: impl Into<String>) -> Self {
+    pub(crate) fn new(pattern: impl Into<String>) -> Self {
         Self(pattern.into())
     }
 
     /// True if the parts of the pattern between its stars stand in the text, in their order.
-    pub fn is_in(&self, text: &str) -> bool {
+    pub(crate) fn is_in(&self, text: &str) -> bool {
         let mut rest = text;
         self.0.split('*').all(|part| match rest.find(part) {
             Some(at) => {

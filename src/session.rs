@@ -286,7 +286,7 @@ impl Session {
     }
 
     /// Cancelled, it makes [`Self::stop`] wait for exchanges under way no longer.
-    pub fn at_once(&self) -> CancellationToken {
+    pub(crate) fn at_once(&self) -> CancellationToken {
         self.shutdown.at_once.clone()
     }
 

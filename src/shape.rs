@@ -19,21 +19,23 @@ mod uuids;
 use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-pub use bind::Bindings;
-pub use compare::{Binding, DifferenceKind, LeafDifference, bindings, differences};
-pub use operation::{Operation, operation};
-pub use request::{RequestOutline, is_safe, looks_like_json};
-pub use uuids::{FoundUuid, find_uuids, parse_uuid, replace_uuids};
+pub(crate) use bind::Bindings;
+pub(crate) use compare::differences;
+pub(crate) use compare::{Binding, DifferenceKind, LeafDifference, bindings};
+pub(crate) use operation::Operation;
+pub(crate) use operation::operation;
+pub(crate) use request::{RequestOutline, is_safe, looks_like_json};
+pub(crate) use uuids::{find_uuids, parse_uuid, replace_uuids};
 
 use crate::json::{JsonKind, Value, decimal};
 
 /// Hash of what a request asks for. Requests of one operation and one shape are the same request from different senders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Shape(u64);
+pub(crate) struct Shape(u64);
 
 /// What a leaf of a request is to whoever plays it again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LeafClass {
+pub(crate) enum LeafClass {
     /// Must be equal: another value asks for something else.
     Fixed,
     /// The sender's own choice. What it chose comes back in answers.
@@ -44,7 +46,7 @@ pub enum LeafClass {
 
 /// The part of a request in which a leaf stands. It decides on the leaf's class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RequestZone {
+pub(crate) enum RequestZone {
     /// The order itself and its OrderItems.
     Order,
     /// What the broker says of a person or organisation, or of its payment.
@@ -67,7 +69,7 @@ const VOCABULARIES: [&str; 4] =
 
 impl RequestZone {
     /// The zone of a message as a whole.
-    pub fn of_root(root: Value<'_>) -> Self {
+    pub(crate) fn of_root(root: Value<'_>) -> Self {
         let is_order = |name: Value<'_>| matches!(name.as_str(), Some("OrderQuote" | "Order" | "OrderProposal"));
         let types = root.get("@type").or_else(|| root.get("type"));
         let known = types.is_some_and(|types| is_order(types) || types.items().any(is_order));
@@ -76,7 +78,7 @@ impl RequestZone {
 
     /// The zone of a member.
     #[must_use]
-    pub fn of_member(self, name: &str, value: Value<'_>) -> Self {
+    pub(crate) fn of_member(self, name: &str, value: Value<'_>) -> Self {
         match self {
             Self::Party | Self::Catalogue => self,
             Self::Order | Self::Form => match name {
@@ -95,7 +97,7 @@ impl RequestZone {
     }
 
     /// The class of a string.
-    pub fn class(self, name: &str, text: &str) -> LeafClass {
+    pub(crate) fn class(self, name: &str, text: &str) -> LeafClass {
         let or_time = |other| if is_date_time(text) { LeafClass::Time } else { other };
         match (self, name) {
             (_, "@type" | "type" | "@context") | (Self::Order, "@id" | "id") => LeafClass::Fixed,
@@ -124,7 +126,7 @@ fn holds_order_items(value: Value<'_>) -> bool {
 }
 
 /// True for a date with a time, as in `2026-11-29T22:00:00Z`.
-pub fn is_date_time(text: &str) -> bool {
+pub(crate) fn is_date_time(text: &str) -> bool {
     let bytes = text.as_bytes();
     let digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
     (16..=40).contains(&bytes.len())
@@ -137,7 +139,7 @@ pub fn is_date_time(text: &str) -> bool {
 /// Makes texts of two recordings, or of a recording and of traffic, comparable: Order UUIDs count as one and the same, and what
 /// leads to this machine counts as leading to the recorded booking system.
 #[derive(Clone, Copy)]
-pub struct Normalizer<'n> {
+pub(crate) struct Normalizer<'n> {
     /// True for the UUID of an order, which the sender chose.
     pub is_order: &'n dyn Fn(u128) -> bool,
     /// An origin, and the one that it stands for.
@@ -146,7 +148,7 @@ pub struct Normalizer<'n> {
 
 impl Normalizer<'_> {
     /// The text with `*` for each Order UUID.
-    pub fn apply<'t>(&self, text: &'t str) -> Cow<'t, str> {
+    pub(crate) fn apply<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let moved = self.origin.and_then(|(from, to)| {
             let rest = text.strip_prefix(from)?;
             (rest.is_empty() || rest.starts_with(['/', '?', '#'])).then(|| format!("{to}{rest}"))
@@ -160,14 +162,14 @@ impl Normalizer<'_> {
 }
 
 /// The shape of a JSON body.
-pub fn shape_of(root: Value<'_>, normalizer: Normalizer<'_>) -> Shape {
+pub(crate) fn shape_of(root: Value<'_>, normalizer: Normalizer<'_>) -> Shape {
     let mut hasher = DefaultHasher::new();
     hash(root, RequestZone::of_root(root), "", normalizer, &mut hasher);
     Shape(hasher.finish())
 }
 
 /// The shape of a body that is no JSON: its text.
-pub fn shape_of_text(text: &[u8], normalizer: Normalizer<'_>) -> Shape {
+pub(crate) fn shape_of_text(text: &[u8], normalizer: Normalizer<'_>) -> Shape {
     let mut hasher = DefaultHasher::new();
     match std::str::from_utf8(text) {
         Ok(text) => normalizer.apply(text).hash(&mut hasher),

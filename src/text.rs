@@ -16,11 +16,13 @@ mod shell;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-pub use json::{to_json, to_json_pretty};
+pub use json::to_json;
+pub(crate) use json::to_json_pretty;
 pub use printer::Printer;
 pub use safe::{SafeText, visible};
 pub(crate) use safe::{safe, safe_format};
-pub use shell::{octal, quoted};
+pub(crate) use shell::octal;
+pub use shell::quoted;
 
 /// False for control characters (C0, DEL, C1), and for those that are invisible or change the direction of what follows.
 fn is_harmless(character: char) -> bool {
@@ -68,7 +70,7 @@ pub fn wrap(text: &str, width: usize) -> Vec<SafeText> {
 }
 
 /// The text, cut behind `width` columns with `…` as the last of them if it is longer. The result is [`visible`].
-pub fn clip(text: &str, width: usize) -> SafeText {
+pub(crate) fn clip(text: &str, width: usize) -> SafeText {
     // Nothing behind the cut is looked at, however long the text is.
     let ahead = text.char_indices().nth(width.saturating_mul(4).saturating_add(8)).map_or(text.len(), |(at, _)| at);
     let shown = visible(&text[..ahead]);
@@ -87,7 +89,7 @@ pub fn clip(text: &str, width: usize) -> SafeText {
 }
 
 /// As [`clip`], but keeps the end of the text.
-pub fn clip_start(text: &str, width: usize) -> SafeText {
+pub(crate) fn clip_start(text: &str, width: usize) -> SafeText {
     let shown = visible(text);
     if shown.width() <= width {
         return shown;
@@ -107,7 +109,7 @@ pub fn clip_start(text: &str, width: usize) -> SafeText {
 }
 
 /// As [`clip`], but keeps both ends of the text.
-pub fn clip_middle(text: &str, width: usize) -> SafeText {
+pub(crate) fn clip_middle(text: &str, width: usize) -> SafeText {
     let shown = visible(text);
     if shown.width() <= width {
         return shown;

@@ -60,8 +60,9 @@ use futures_util::{Stream, StreamExt};
 use jiff::Timestamp;
 use ratatui::Terminal;
 use ratatui::backend::Backend;
-pub use screen::run_on_screen;
-pub use services::{ExchangeSearch, Export, FaultState, KnownFinding, NoServices, SearchSlice, Services};
+pub(crate) use screen::run_on_screen;
+pub(crate) use services::NoServices;
+pub use services::{ExchangeSearch, Export, FaultState, KnownFinding, SearchSlice, Services};
 pub use theme::Theme;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -225,7 +226,7 @@ where
 /// Shows the screen until the user quits or `shutdown` is cancelled. The last state is drawn before it returns.
 ///
 /// Drawing blocks while the terminal doesn't take what is written, so this belongs on a thread of its own where it
-/// shares the process with traffic: [`run_on_screen`] does that.
+/// shares the process with traffic: `run_on_screen` does that.
 pub async fn run<B>(
     terminal: &mut Terminal<B>,
     input: impl Stream<Item = io::Result<crossterm::event::Event>>,

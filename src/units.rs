@@ -9,7 +9,7 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 
 /// Bytes: a number with `k`, `M`, `G` (thousands) or `Ki`, `Mi`, `Gi` (1024s), with or without a `B`.
-pub fn size(text: &str) -> Result<u64, String> {
+pub(crate) fn size(text: &str) -> Result<u64, String> {
     let wrong = || format!("{text:?} is no size; write it like 100MB or 512KiB");
     let (number, unit) = parted(text).ok_or_else(wrong)?;
     let factor = match unit.trim_end_matches(['b', 'B']).to_ascii_lowercase().as_str() {
@@ -26,7 +26,7 @@ pub fn size(text: &str) -> Result<u64, String> {
 }
 
 /// A duration: numbers with `d`, `h`, `m` or `s`, one behind the other.
-pub fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || format!("{text:?} is no duration; write it like 90s, 15m, 1h30m or 1d");
     let mut seconds = 0_u64;
     let mut rest = text.trim();
@@ -46,7 +46,7 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 }
 
 /// A share of a whole, from 0 to 1: `0.5` or `50%`.
-pub fn share(text: &str) -> Result<f64, String> {
+pub(crate) fn share(text: &str) -> Result<f64, String> {
     let wrong =
         || format!("{text:?} is no share; give a number from 0 to 1, such as 0.5, or a percentage, such as 50%");
     let trimmed = text.trim();
@@ -58,7 +58,7 @@ pub fn share(text: &str) -> Result<f64, String> {
 }
 
 /// A share as people write it: `93%`, `0.4%`.
-pub fn percent(share: f64) -> String {
+pub(crate) fn percent(share: f64) -> String {
     let tenths = (share * 1_000.0).round() / 10.0;
     format!("{tenths}%")
 }
@@ -72,7 +72,7 @@ fn parted(text: &str) -> Option<(u64, &str)> {
 }
 
 /// A time in RFC 3339, or without an offset or a time of day, which is UTC then.
-pub fn time(text: &str) -> Result<Timestamp, String> {
+pub(crate) fn time(text: &str) -> Result<Timestamp, String> {
     let utc = |time: DateTime| TimeZone::UTC.to_timestamp(time);
     text.parse::<Timestamp>()
         .or_else(|_| text.parse::<DateTime>().and_then(utc))

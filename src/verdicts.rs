@@ -16,9 +16,9 @@ mod file;
 mod key;
 mod totals;
 
-pub use file::{VerdictFile, VerdictWriter, VerdictsFile};
-pub use key::{CaptureId, VerdictsKey};
-pub use totals::VerdictTotals;
+pub(crate) use file::{VerdictFile, VerdictWriter, VerdictsFile};
+pub(crate) use key::{CaptureId, VerdictsKey};
+pub(crate) use totals::VerdictTotals;
 
 /// Captures with fewer exchanges have no such file: they are judged in a moment.
-pub const LEAST: u64 = 256;
+pub(crate) const LEAST: u64 = 256;

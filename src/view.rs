@@ -5,5 +5,5 @@
 mod archive;
 mod source;
 
-pub use archive::{Archive, ArchiveVerdicts};
-pub use source::{SourceMode, ViewError, ViewSource};
+pub(crate) use archive::{Archive, ArchiveVerdicts};
+pub(crate) use source::{SourceMode, ViewSource};

@@ -163,28 +163,28 @@ impl Authority {
     }
 
     /// True while it may be used: it is neither too young nor in its last days.
-    pub fn is_current(&self, now: Timestamp) -> bool {
+    pub(crate) fn is_current(&self, now: Timestamp) -> bool {
         self.from <= now && now + LAST_DAYS < self.until
     }
 
     /// Its hosts that are no one's own, such as `com` or `co.uk`: earlier versions made such authorities. One that has any
     /// is not used, nor given to clients.
-    pub fn too_wide(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn too_wide(&self) -> impl Iterator<Item = &str> {
         self.names.iter().map(String::as_str).filter(|name| width(name).is_some())
     }
 
     /// True if it may be used at `now`, and is not too wide.
-    pub fn is_usable(&self, now: Timestamp) -> bool {
+    pub(crate) fn is_usable(&self, now: Timestamp) -> bool {
         self.is_current(now) && self.too_wide().next().is_none()
     }
 
     /// True if it may vouch for all that a pattern takes in.
-    pub fn covers(&self, pattern: &HostPattern) -> bool {
+    pub(crate) fn covers(&self, pattern: &HostPattern) -> bool {
         self.permits(&pattern.subject())
     }
 
     /// True if it may vouch for this name or address.
-    pub fn permits(&self, host: &str) -> bool {
+    pub(crate) fn permits(&self, host: &str) -> bool {
         match host.parse::<IpAddr>() {
             Ok(address) => self.networks.iter().any(|network| network.contains(&address)),
             Err(_) => self.names.iter().any(|name| name.eq_ignore_ascii_case(host) || below(host, name)),
@@ -216,7 +216,7 @@ impl Authority {
 
     /// True if every client that applies name constraints at all applies these: also one that does not apply those of the
     /// certificate that it trusts, as Java.
-    pub fn binds_java(&self) -> bool {
+    pub(crate) fn binds_java(&self) -> bool {
         self.issuing.is_some()
     }
 

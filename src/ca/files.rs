@@ -6,11 +6,11 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
 
-pub use crate::new_file::Readers;
+pub(super) use crate::new_file::Readers;
 use crate::new_file::create_new;
 
 /// Makes a folder that only its owner can enter, if there is none.
-pub fn private_folder(path: &Path) -> io::Result<()> {
+pub(crate) fn private_folder(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -19,7 +19,7 @@ pub fn private_folder(path: &Path) -> io::Result<()> {
 }
 
 /// Writes a file whole. What was there before is replaced.
-pub fn write(path: &Path, content: &str, readers: Readers) -> io::Result<()> {
+pub(super) fn write(path: &Path, content: &str, readers: Readers) -> io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.new", std::process::id()));
     let new = path.with_file_name(name);
@@ -37,7 +37,7 @@ pub fn write(path: &Path, content: &str, readers: Readers) -> io::Result<()> {
 
 /// The mode of a file that others than its owner can read or write; `None` if nobody else can.
 #[cfg(unix)]
-pub fn exposed(path: &Path) -> io::Result<Option<u32>> {
+pub(crate) fn exposed(path: &Path) -> io::Result<Option<u32>> {
     use std::os::unix::fs::PermissionsExt;
     let mode = fs::metadata(path)?.permissions().mode() & 0o777;
     Ok((mode & 0o077 != 0).then_some(mode))
@@ -45,6 +45,6 @@ pub fn exposed(path: &Path) -> io::Result<Option<u32>> {
 
 /// On other platforms the user's data folder is the user's alone.
 #[cfg(not(unix))]
-pub fn exposed(_: &Path) -> io::Result<Option<u32>> {
+pub(crate) fn exposed(_: &Path) -> io::Result<Option<u32>> {
     Ok(None)
 }

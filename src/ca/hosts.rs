@@ -69,7 +69,7 @@ impl HostPattern {
     }
 
     /// True if the pattern means this host, on whatever port.
-    pub fn matches_host(&self, host: &str) -> bool {
+    pub(crate) fn matches_host(&self, host: &str) -> bool {
         let host = host.strip_suffix('.').unwrap_or(host);
         match &self.host {
             Host::Name(name) => name.eq_ignore_ascii_case(host),
@@ -79,7 +79,7 @@ impl HostPattern {
     }
 
     /// True if the pattern names this machine itself: a loopback, link-local or unspecified address, or localhost.
-    pub fn is_local(&self) -> bool {
+    pub(crate) fn is_local(&self) -> bool {
         match &self.host {
             Host::Name(name) => name == "localhost",
             Host::Address(IpAddr::V4(ip)) => ip.is_loopback() || ip.is_link_local() || ip.is_unspecified(),
@@ -89,7 +89,7 @@ impl HostPattern {
     }
 
     /// True if the pattern means all ports.
-    pub fn is_any_port(&self) -> bool {
+    pub(crate) fn is_any_port(&self) -> bool {
         self.port.is_none()
     }
 
@@ -103,7 +103,7 @@ impl HostPattern {
 }
 
 /// True if `host` is a name below `domain`, in any case.
-pub fn below(host: &str, domain: &str) -> bool {
+pub(super) fn below(host: &str, domain: &str) -> bool {
     let Some(at) = host.len().checked_sub(domain.len() + 1) else { return false };
     host.is_char_boundary(at)
         && host.is_char_boundary(at + 1)
@@ -166,7 +166,7 @@ impl FromStr for HostPattern {
 
 /// Why an authority must not be about a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TooWide {
+pub(crate) enum TooWide {
     /// It has no dot: a top-level domain, of today or tomorrow.
     NoDot,
     /// It is a public suffix (<https://publicsuffix.org>), or all names right below it are.
@@ -174,7 +174,7 @@ pub enum TooWide {
 }
 
 /// Why an authority must not be about a name (in lower case); `None` if it may.
-pub fn width(name: &str) -> Option<TooWide> {
+pub(super) fn width(name: &str) -> Option<TooWide> {
     /// Stands for any label: no suffix has it by name.
     const ANY: &str = "any-label";
     let name = name.strip_prefix('.').unwrap_or(name);

@@ -95,11 +95,6 @@ impl Leaves {
         Ok(Self { authorities, key, signing, kept: Cache::new(KEPT) })
     }
 
-    /// True if an authority may vouch for this host.
-    pub fn permits(&self, host: &str) -> bool {
-        self.authorities.iter().any(|authority| authority.permits(host))
-    }
-
     /// A certificate that holds for all of `hosts` at `now`, from the cache if it is fresh enough.
     pub fn certificate(&self, hosts: &[String], now: Timestamp) -> Result<Arc<CertifiedKey>, LeafError> {
         let key: Vec<String> = hosts.iter().map(|host| host.to_ascii_lowercase()).collect();
@@ -135,7 +130,7 @@ impl Leaves {
 
 /// Chooses the certificate of one listener or tunnel.
 #[derive(Debug)]
-pub struct Resolver {
+pub(crate) struct Resolver {
     leaves: Arc<Leaves>,
     own: Vec<String>,
     others: Arc<[HostPattern]>,
@@ -143,7 +138,7 @@ pub struct Resolver {
 
 impl Resolver {
     /// For a name among `own` or `others` that the client asks for; else for all of `own` at once.
-    pub fn new(leaves: Arc<Leaves>, own: Vec<String>, others: Arc<[HostPattern]>) -> Self {
+    pub(crate) fn new(leaves: Arc<Leaves>, own: Vec<String>, others: Arc<[HostPattern]>) -> Self {
         Self { leaves, own, others }
     }
 }

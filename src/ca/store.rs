@@ -27,13 +27,13 @@ const MOST: usize = 1_000;
 
 /// The folder of authorities.
 #[derive(Debug, Clone)]
-pub struct Store {
+pub(crate) struct Store {
     folder: PathBuf,
 }
 
 /// What [`Store::ensure`] found or made.
 #[derive(Debug)]
-pub struct EnsuredAuthorities {
+pub(crate) struct EnsuredAuthorities {
     /// Authorities in use, the oldest first.
     pub authorities: Vec<Authority>,
     /// The id of one that was made, and its hosts: no client trusts it yet.
@@ -43,7 +43,7 @@ pub struct EnsuredAuthorities {
 impl Store {
     /// The folder that `home` (the value of [`HOME`]) names, else `umpire` in the user's data folder. Nothing is
     /// made yet.
-    pub fn find(home: Option<OsString>) -> Result<Self, CaError> {
+    pub(crate) fn find(home: Option<OsString>) -> Result<Self, CaError> {
         let folder = match home.filter(|home| !home.is_empty()) {
             Some(home) => home.into(),
             None => etcetera::base_strategy::choose_native_strategy()
@@ -55,22 +55,23 @@ impl Store {
     }
 
     /// In this folder.
-    pub fn at(folder: impl Into<PathBuf>) -> Self {
+    #[cfg(test)]
+    fn at(folder: impl Into<PathBuf>) -> Self {
         Self { folder: folder.into() }
     }
 
     /// The folder.
-    pub fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
 
     /// The file with all certificates, for clients. It holds no key.
-    pub fn bundle(&self) -> PathBuf {
+    pub(crate) fn bundle(&self) -> PathBuf {
         self.folder.join("ca.pem")
     }
 
     /// The file of an authority.
-    pub fn file(&self, id: &str) -> PathBuf {
+    pub(crate) fn file(&self, id: &str) -> PathBuf {
         self.keys().join(format!("{id}.pem"))
     }
 
@@ -79,7 +80,7 @@ impl Store {
     }
 
     /// All authorities, expired ones too, the oldest first.
-    pub fn all(&self) -> Result<Vec<Authority>, CaError> {
+    pub(crate) fn all(&self) -> Result<Vec<Authority>, CaError> {
         let mut found = Vec::new();
         for (id, path) in self.files()? {
             let failed = |what, cause| CaError::File { what, path: path.clone(), cause };
@@ -94,14 +95,14 @@ impl Store {
     }
 
     /// Those that clients are given: all but those that are too wide.
-    pub fn for_clients(&self) -> Result<Vec<Authority>, CaError> {
+    pub(crate) fn for_clients(&self) -> Result<Vec<Authority>, CaError> {
         let mut all = self.all()?;
         all.retain(|authority| authority.too_wide().next().is_none());
         Ok(all)
     }
 
     /// How many there are, readable or not.
-    pub fn count(&self) -> Result<usize, CaError> {
+    pub(crate) fn count(&self) -> Result<usize, CaError> {
         Ok(self.files()?.len())
     }
 
@@ -125,7 +126,7 @@ impl Store {
     }
 
     /// Makes an authority for these hosts, whatever there is already.
-    pub fn make(&self, hosts: &[HostPattern], now: Timestamp) -> Result<Authority, CaError> {
+    pub(crate) fn make(&self, hosts: &[HostPattern], now: Timestamp) -> Result<Authority, CaError> {
         let (authority, content) = Authority::make(hosts, now).map_err(CaError::Make)?;
         let failed = |path: &Path, cause| CaError::File { what: "write", path: path.to_owned(), cause };
         private_folder(&self.folder).map_err(|error| failed(&self.folder, error))?;
@@ -137,7 +138,7 @@ impl Store {
     }
 
     /// The authorities that may vouch for these hosts; for those that none may, one more is made.
-    pub fn ensure(&self, hosts: &[HostPattern], now: Timestamp) -> Result<EnsuredAuthorities, CaError> {
+    pub(crate) fn ensure(&self, hosts: &[HostPattern], now: Timestamp) -> Result<EnsuredAuthorities, CaError> {
         let mut authorities = self.all()?;
         if authorities.iter().any(|authority| authority.too_wide().next().is_some()) {
             // What an earlier version wrote for clients holds it.
@@ -156,7 +157,7 @@ impl Store {
     }
 
     /// Removes these authorities, or all if `ids` is empty; the ids of those removed. The bundle follows.
-    pub fn remove(&self, ids: &[String]) -> Result<Vec<String>, CaError> {
+    pub(crate) fn remove(&self, ids: &[String]) -> Result<Vec<String>, CaError> {
         let mut removed = Vec::new();
         for (id, path) in self.files()? {
             if ids.is_empty() || ids.contains(&id) {

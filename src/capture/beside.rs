@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use super::index;
 
 /// First bytes of a file of verdicts, with its form.
-pub const VERDICTS_MAGIC: &[u8; 8] = b"UMPIREV1";
+pub(crate) const VERDICTS_MAGIC: &[u8; 8] = b"UMPIREV1";
 
 /// What every form of it begins with.
 const ANY_FORM: &[u8] = b"UMPIREV";
@@ -27,7 +27,7 @@ pub fn verdicts_of(capture: &Path) -> PathBuf {
 }
 
 /// Removes the verdicts beside a capture. False if something else has the name, or if they can't be removed.
-pub fn remove_verdicts(capture: &Path) -> bool {
+pub(crate) fn remove_verdicts(capture: &Path) -> bool {
     let name = verdicts_of(capture);
     let mut head = Vec::new();
     match File::open(&name).and_then(|file| file.take(ANY_FORM.len() as u64).read_to_end(&mut head)) {

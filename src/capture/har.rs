@@ -38,8 +38,9 @@ pub(super) mod lenient {
     pub(in crate::capture) use super::time::instant;
 }
 pub(super) use read::open;
-pub use read::{MAX_ENTRY, read};
-pub use write::{HarWriter, write};
+pub use read::read;
+pub(crate) use write::HarWriter;
+pub use write::write;
 
 /// `_umpire` of the log.
 #[derive(Debug, Default, Serialize, Deserialize)]

@@ -13,7 +13,7 @@ mod build;
 use std::path::{Path, PathBuf};
 
 pub(in crate::capture) use build::remove_of;
-pub use build::{CaptureIndex, IndexProgress};
+pub(crate) use build::{CaptureIndex, IndexProgress};
 
 use crate::exchange::Exchange;
 use crate::search::SearchPart;
@@ -22,7 +22,7 @@ use crate::search::SearchPart;
 const BLOCK: u64 = 64;
 
 /// Where the index of a capture is: `monday.db.index`.
-pub fn path_of(capture: &Path) -> PathBuf {
+pub(crate) fn path_of(capture: &Path) -> PathBuf {
     let mut name = capture.as_os_str().to_owned();
     name.push(".index");
     name.into()
@@ -30,7 +30,7 @@ pub fn path_of(capture: &Path) -> PathBuf {
 
 /// An exchange that was found.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Hit {
+pub(crate) struct Hit {
     /// 0-based index in the recording.
     pub index: u64,
     /// The exchange.

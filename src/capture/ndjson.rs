@@ -21,7 +21,7 @@ use crate::text::to_json;
 use line::{NdjsonLine, RecordingPart};
 
 /// Longest line that is read, in bytes: 512 MiB. A longer one is left out.
-pub const MAX_LINE: u64 = 512 << 20;
+pub(crate) const MAX_LINE: u64 = 512 << 20;
 
 /// Bytes from which the format can be told.
 pub(super) const HEAD: u64 = 1 << 16;
@@ -49,7 +49,7 @@ fn is_line(text: &[u8]) -> bool {
 }
 
 /// Writes exchanges as NDJSON.
-pub struct NdjsonWriter<W> {
+pub(crate) struct NdjsonWriter<W> {
     /// Name of `out` in errors.
     file: PathBuf,
     recording: RecordingPart,
@@ -59,12 +59,12 @@ pub struct NdjsonWriter<W> {
 
 impl<W: Write> NdjsonWriter<W> {
     /// Gets ready to write to `out`, which should be buffered; `file` is its name in errors.
-    pub fn new(file: &Path, meta: &Meta, out: W) -> Self {
+    pub(crate) fn new(file: &Path, meta: &Meta, out: W) -> Self {
         Self { file: file.to_owned(), recording: RecordingPart::of(meta), out, count: 0 }
     }
 
     /// Writes an exchange.
-    pub fn append(&mut self, exchange: &Exchange) -> Result<(), CaptureError> {
+    pub(crate) fn append(&mut self, exchange: &Exchange) -> Result<(), CaptureError> {
         let line = NdjsonLine::new(self.count, exchange, &self.recording);
         let written = to_json(&mut self.out, &line);
         let written = written.and_then(|()| self.out.write_all(b"\n"));
@@ -74,7 +74,7 @@ impl<W: Write> NdjsonWriter<W> {
     }
 
     /// Flushes, and gives back what was written to.
-    pub fn finish(mut self) -> Result<W, CaptureError> {
+    pub(crate) fn finish(mut self) -> Result<W, CaptureError> {
         let flushed = self.out.flush();
         flushed.map_err(|error| self.failed(&error))?;
         Ok(self.out)

@@ -35,10 +35,11 @@ pub enum RecordingFormat {
 
 impl RecordingFormat {
     /// The endings of names, in words.
-    pub const ENDINGS: &'static str = ".db or .umpire (capture), .har (HAR 1.2) or .ndjson, the last two also with .gz";
+    pub(crate) const ENDINGS: &'static str =
+        ".db or .umpire (capture), .har (HAR 1.2) or .ndjson, the last two also with .gz";
 
     /// The format that a name asks for, and whether it is to be compressed. `None` for any other ending.
-    pub fn of_name(path: &Path) -> Option<(Self, bool)> {
+    pub(crate) fn of_name(path: &Path) -> Option<(Self, bool)> {
         let name = path.file_name()?.to_str()?.to_ascii_lowercase();
         let (name, packed) = name.strip_suffix(".gz").map_or((name.as_str(), false), |name| (name, true));
         let format = match name.rsplit_once('.')?.1 {

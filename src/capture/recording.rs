@@ -42,7 +42,7 @@ impl Recording {
 }
 
 /// True if the file is a capture; false for anything else that can be read.
-pub fn is_capture(path: &Path) -> Result<bool, CaptureError> {
+pub(crate) fn is_capture(path: &Path) -> Result<bool, CaptureError> {
     let failed = |error: io::Error| CaptureError::Open { file: path.to_owned(), cause: error.to_string() };
     let mut head = Vec::with_capacity(store::MAGIC.len());
     File::open(path).map_err(failed)?.take(store::MAGIC.len() as u64).read_to_end(&mut head).map_err(failed)?;
@@ -84,7 +84,7 @@ pub fn open(path: &Path) -> Result<Recording, CaptureError> {
 
 /// Opens a recording as every command reads it. Captures hold no secrets; those of the other formats are replaced by fingerprints
 /// before anything is judged or shown, as they would have been live.
-pub fn open_without_secrets(path: &Path) -> Result<Recording, CaptureError> {
+pub(crate) fn open_without_secrets(path: &Path) -> Result<Recording, CaptureError> {
     let recording = open(path)?;
     if recording.format == RecordingFormat::Capture {
         return Ok(recording);

@@ -74,7 +74,7 @@ impl RotatingWriter {
     }
 
     /// True if it goes on in another file once this one is full or old.
-    pub fn is_rotated(&self) -> bool {
+    pub(crate) fn is_rotated(&self) -> bool {
         self.rotation.is_asked_for()
     }
 
@@ -84,7 +84,7 @@ impl RotatingWriter {
     }
 
     /// Exchanges that were appended and are not on disk yet.
-    pub fn uncommitted(&self) -> u64 {
+    pub(crate) fn uncommitted(&self) -> u64 {
         self.writer.uncommitted()
     }
 
@@ -104,12 +104,12 @@ impl RotatingWriter {
     }
 
     /// True if the file that is being written still has its name.
-    pub fn is_there(&self) -> bool {
+    pub(crate) fn is_there(&self) -> bool {
         self.writer.is_there()
     }
 
     /// Goes on in a new file in place of the deleted one. See [`CaptureWriter::recreate`].
-    pub fn recreate(&mut self) -> Result<u64, CaptureError> {
+    pub(crate) fn recreate(&mut self) -> Result<u64, CaptureError> {
         self.writer.recreate(&self.meta)
     }
 
@@ -155,12 +155,12 @@ impl RotatingWriter {
     }
 
     /// Makes the recording usable again after a panic; see [`CaptureWriter::recover`].
-    pub fn recover(&mut self) -> Result<u64, CaptureError> {
+    pub(crate) fn recover(&mut self) -> Result<u64, CaptureError> {
         self.writer.recover()
     }
 
     /// What went wrong beside the recording since the last call, in words; what it has lost is to be counted.
-    pub fn take_trouble(&mut self) -> Option<(String, u64)> {
+    pub(crate) fn take_trouble(&mut self) -> Option<(String, u64)> {
         let closed = match &self.closing {
             Some(closing) if closing.is_finished() => self.closed(),
             _ => Ok(()),
@@ -179,7 +179,7 @@ impl RotatingWriter {
     }
 
     /// As [`Self::finish`], but a last file without exchanges is removed; see [`CaptureWriter::finish_or_remove`].
-    pub fn finish_or_remove(mut self) -> Result<u64, CaptureError> {
+    pub(crate) fn finish_or_remove(mut self) -> Result<u64, CaptureError> {
         let closed = self.closed();
         let count = self.before + self.writer.finish_or_remove()?;
         closed.map(|()| count)
@@ -217,7 +217,7 @@ impl RotatingWriter {
 ///
 /// It is looked for beside the part, under a name with a greater number; what has such a name and is no part of the
 /// recording is passed over. A part that was given another name has none behind it.
-pub fn next_part(reader: &CaptureReader) -> Result<Option<CaptureReader>, CaptureError> {
+pub(crate) fn next_part(reader: &CaptureReader) -> Result<Option<CaptureReader>, CaptureError> {
     let Some(part) = &reader.meta().part else { return Ok(None) };
     let failed = |error: io::Error| CaptureError::Read { file: reader.file().to_owned(), cause: error.to_string() };
     let folder = match reader.file().parent() {

@@ -11,7 +11,7 @@ use super::source::TextSource;
 use super::{CaptureError, CaptureReader, Exchanges, Meta, Oddities, RecordingFormat, har, is_capture, ndjson};
 
 /// Whether a recording is whole, and what is wrong with it.
-pub struct IntegrityReport {
+pub(crate) struct IntegrityReport {
     /// What is known of it as a whole.
     pub meta: Meta,
     /// The format it was found in.
@@ -25,7 +25,7 @@ pub struct IntegrityReport {
 }
 
 /// Opens a recording that may be damaged. An error: nothing at all can be read of it.
-pub fn examine(path: &Path) -> Result<IntegrityReport, CaptureError> {
+pub(crate) fn examine(path: &Path) -> Result<IntegrityReport, CaptureError> {
     if is_capture(path)? {
         let reader = CaptureReader::open(path)?;
         let meta = reader.meta().clone();

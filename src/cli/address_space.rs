@@ -12,7 +12,7 @@
 /// Starts this program again with one reservation for all threads, if its addresses are limited. Returns if they aren't, if the
 /// environment says how many reservations there are to be, or if it can't be done.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-pub fn use_sparingly() {
+pub(crate) fn use_sparingly() {
     use std::os::unix::process::CommandExt as _;
 
     use rustix::process::{Resource, getrlimit};
@@ -36,4 +36,4 @@ pub fn use_sparingly() {
 
 /// Does nothing: only glibc reserves addresses so.
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-pub fn use_sparingly() {}
+pub(crate) fn use_sparingly() {}

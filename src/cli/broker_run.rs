@@ -37,7 +37,7 @@ const RATE: f64 = 5.0;
 
 /// Where requests go, with which credentials, and how many.
 #[derive(Debug, Args)]
-pub struct BrokerArgs {
+pub(crate) struct BrokerArgs {
     /// Base URI of the booking system, such as https://booking.example.com/api/openbooking
     #[arg(long, value_name = "BASE_URI")]
     pub to: BaseUri,
@@ -88,7 +88,7 @@ pub struct BrokerArgs {
 }
 
 /// A recording, judged, and what is known of it.
-pub struct JudgedCapture {
+pub(crate) struct JudgedCapture {
     /// The recording.
     pub recording: JudgedRecording,
     /// What is known of it as a whole.
@@ -107,12 +107,12 @@ impl BrokerArgs {
     }
 
     /// At most so many bookings.
-    pub fn most_bookings(&self) -> Option<usize> {
+    pub(crate) fn most_bookings(&self) -> Option<usize> {
         self.max_bookings.or((!self.is_local()).then_some(MAX_BOOKINGS))
     }
 
     /// How fast requests are sent.
-    pub fn pace(&self) -> anyhow::Result<SendPace> {
+    pub(super) fn pace(&self) -> anyhow::Result<SendPace> {
         let rate = self.rate.or((!self.is_local()).then_some(RATE));
         let between = match rate {
             None => Duration::ZERO,
@@ -124,7 +124,7 @@ impl BrokerArgs {
     }
 
     /// The recording with the verdicts on it.
-    pub fn recorded(&self, file: &Path, judging: &JudgingSetup) -> anyhow::Result<JudgedCapture> {
+    pub(super) fn recorded(&self, file: &Path, judging: &JudgingSetup) -> anyhow::Result<JudgedCapture> {
         let (mut recording, meta, coverage) = super::diff::judged(file, judging)?;
         let said = self.base_uri.clone().or_else(|| recording.base_uris.first().and_then(|uri| uri.parse().ok()));
         let inferred = || {
@@ -148,7 +148,7 @@ impl BrokerArgs {
     }
 
     /// The values that the user gives.
-    pub fn substitutes(&self) -> anyhow::Result<Substitutes> {
+    pub(crate) fn substitutes(&self) -> anyhow::Result<Substitutes> {
         let mut given = Substitutes::default();
         if let Some(value) = &self.authorization {
             given.add_header(&format!("authorization: {value}")).context("UMPIRE_AUTHORIZATION")?;
@@ -174,7 +174,7 @@ impl BrokerArgs {
     }
 
     /// Asks for what is missing, where somebody can answer. True if something was given.
-    pub fn ask_for(
+    pub(crate) fn ask_for(
         &self,
         missing: impl IntoIterator<Item = MissingValue>,
         given: &mut Substitutes,
@@ -205,7 +205,7 @@ impl BrokerArgs {
     }
 
     /// Asks before requests go to another machine.
-    pub fn confirm(&self, requests: usize, bookings: usize) -> anyhow::Result<()> {
+    pub(crate) fn confirm(&self, requests: usize, bookings: usize) -> anyhow::Result<()> {
         if self.is_local() || self.yes {
             return Ok(());
         }
@@ -222,7 +222,7 @@ impl BrokerArgs {
     }
 
     /// Starts a session in front of the booking system. What is sent to its listener is recorded and judged.
-    pub async fn session(&self, judging: &JudgingSetup) -> anyhow::Result<Session> {
+    pub(super) async fn session(&self, judging: &JudgingSetup) -> anyhow::Result<Session> {
         let own = OwnListenAddrs::default();
         let (limits, timeouts) = (judging.config.limits.clone(), judging.config.timeouts);
         let dialer = Arc::new(Dialer::new(&self.upstream.reach(&own), timeouts.connect)?);
@@ -251,7 +251,7 @@ impl BrokerArgs {
     }
 
     /// Where requests go that are sent to a session's listener.
-    pub fn target(&self, session: Option<&Session>, recorded: &JudgedCapture) -> ResendTarget {
+    pub(super) fn target(&self, session: Option<&Session>, recorded: &JudgedCapture) -> ResendTarget {
         ResendTarget {
             listener: session.map(|session| listen::from_here(session.address).to_string()).unwrap_or_default(),
             origin: self.to.origin().to_owned(),

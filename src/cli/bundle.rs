@@ -17,7 +17,7 @@ use crate::text::{self, safe_format};
 
 /// `umpire capture bundle …`
 #[derive(Debug, Args)]
-pub struct BundleArgs {
+pub(crate) struct BundleArgs {
     /// Capture or HAR file
     file: PathBuf,
     /// Order UUID of the booking
@@ -36,7 +36,7 @@ pub struct BundleArgs {
 }
 
 /// Runs `umpire capture bundle …`.
-pub fn run(bundle: BundleArgs) -> anyhow::Result<Exit> {
+pub(super) fn run(bundle: BundleArgs) -> anyhow::Result<Exit> {
     let existing = Existing::with_force(bundle.force);
     // Before the work and not behind it.
     ensure_free(&bundle.output, existing)?;

@@ -20,7 +20,7 @@ use crate::text::{Printer, safe_format};
 
 /// `umpire ca …`
 #[derive(Debug, Args)]
-pub struct Ca {
+pub(super) struct Ca {
     #[command(subcommand)]
     command: Command,
 }
@@ -62,12 +62,12 @@ enum Command {
 }
 
 /// The store that the environment names.
-pub fn store() -> anyhow::Result<Store> {
+pub(super) fn store() -> anyhow::Result<Store> {
     Ok(Store::find(std::env::var_os(HOME))?)
 }
 
 /// Runs `umpire ca …`.
-pub fn run(ca: Ca) -> anyhow::Result<Exit> {
+pub(super) fn run(ca: Ca) -> anyhow::Result<Exit> {
     let store = store()?;
     match ca.command {
         Command::Init { hosts } => init(&store, &hosts)?,
@@ -126,7 +126,7 @@ fn init(store: &Store, hosts: &[HostPattern]) -> anyhow::Result<()> {
 }
 
 /// Hosts of an authority, in words.
-pub fn hosts_in_words(subjects: &[String]) -> String {
+pub(crate) fn hosts_in_words(subjects: &[String]) -> String {
     if subjects.is_empty() { "this machine only (localhost)".to_owned() } else { subjects.join(", ") }
 }
 

@@ -5,7 +5,7 @@
 mod convert;
 mod info;
 mod search;
-pub mod select;
+pub(super) mod select;
 mod show;
 mod split;
 mod target;
@@ -17,7 +17,7 @@ use super::Exit;
 
 /// `umpire capture …`
 #[derive(Debug, Args)]
-pub struct Capture {
+pub(super) struct Capture {
     #[command(subcommand)]
     command: Command,
 }
@@ -52,7 +52,7 @@ enum Command {
 }
 
 /// Runs `umpire capture …`.
-pub fn run(capture: Capture) -> anyhow::Result<Exit> {
+pub(super) fn run(capture: Capture) -> anyhow::Result<Exit> {
     match capture.command {
         Command::Info(info) => info::run(&info),
         Command::Verify(verify) => verify::run(&verify),

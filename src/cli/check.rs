@@ -26,7 +26,7 @@ use crate::units;
 
 /// `umpire check …`
 #[derive(Debug, Args)]
-pub struct Check {
+pub(crate) struct Check {
     /// Captures, HAR and NDJSON files; each is one recording, judged by itself, but for the parts of one that was rotated
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -106,7 +106,7 @@ impl From<SideName> for Side {
 }
 
 /// Runs `umpire check …`.
-pub fn run(check: Check) -> anyhow::Result<Exit> {
+pub(super) fn run(check: Check) -> anyhow::Result<Exit> {
     let judging = check.judging.load()?;
     let existing = Existing::with_force(check.force);
     if let Some(file) = &check.write_baseline {

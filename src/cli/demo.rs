@@ -43,7 +43,7 @@ const OVER_ON_SCREEN: &str = "The demo is over. Enter opens the booking, n goes 
 
 /// `umpire demo …`
 #[derive(Debug, Args)]
-pub struct Demo {
+pub(super) struct Demo {
     /// How to show the traffic [default: tui on a terminal, else plain]
     #[arg(long, value_enum)]
     ui: Option<Ui>,
@@ -90,7 +90,7 @@ impl ScriptName {
 }
 
 /// Runs `umpire demo …`.
-pub fn run(demo: Demo) -> anyhow::Result<Exit> {
+pub(super) fn run(demo: Demo) -> anyhow::Result<Exit> {
     let ui = Ui::choose(demo.ui);
     let seconds = demo.pace.unwrap_or(if ui == Ui::Tui { WATCHED_PACE } else { PLAIN_PACE });
     let pace = Duration::try_from_secs_f64(seconds).with_context(|| format!("--pace {seconds} is no time"))?;

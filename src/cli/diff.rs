@@ -18,7 +18,7 @@ use crate::text::safe_format;
 
 /// `umpire diff …`
 #[derive(Debug, Args)]
-pub struct Diff {
+pub(crate) struct Diff {
     /// The first recording: a capture, a HAR or an NDJSON file
     #[arg(value_name = "A")]
     a: PathBuf,
@@ -37,7 +37,7 @@ pub struct Diff {
 
 /// The formats of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum DiffFormat {
+pub(crate) enum DiffFormat {
     /// For people
     Text,
     /// For programs
@@ -47,7 +47,7 @@ pub enum DiffFormat {
 }
 
 /// Runs `umpire diff …`.
-pub fn run(diff: Diff) -> anyhow::Result<Exit> {
+pub(super) fn run(diff: Diff) -> anyhow::Result<Exit> {
     let judging = diff.judging.load()?;
     if let Some(settings) = judging.settings().filter(|_| judging.found_settings()) {
         note(safe_format!("settings of {settings}"));
@@ -65,7 +65,7 @@ pub fn run(diff: Diff) -> anyhow::Result<Exit> {
 
 /// A recording with the verdicts on it, what is known of it as a whole, and how far every rule has come. All of it is in memory. One that can't be read to
 /// its end is an error: what is missing would count as different.
-pub fn judged(file: &Path, judging: &JudgingSetup) -> anyhow::Result<(JudgedRecording, Meta, Coverage)> {
+pub(super) fn judged(file: &Path, judging: &JudgingSetup) -> anyhow::Result<(JudgedRecording, Meta, Coverage)> {
     let recording = super::recording::open(file)?;
     let (base_uris, foreign) = (recording.meta.base_uris(), recording.meta.is_foreign());
     let meta = recording.meta.clone();
@@ -74,7 +74,7 @@ pub fn judged(file: &Path, judging: &JudgingSetup) -> anyhow::Result<(JudgedReco
 }
 
 /// The same of a recording of which the Base URIs are known, and whether it counts as made by another program.
-pub fn judged_as(
+pub(crate) fn judged_as(
     file: &Path,
     judging: &JudgingSetup,
     base_uris: Vec<String>,

@@ -22,7 +22,7 @@ const FORMAT_VERSION: u32 = 1;
 
 /// `umpire doctor …`
 #[derive(Debug, Args)]
-pub struct Doctor {
+pub(crate) struct Doctor {
     /// Base URI of the booking system
     #[arg(long, value_name = "BASE_URI")]
     to: Option<BaseUri>,
@@ -46,7 +46,7 @@ pub struct Doctor {
 }
 
 /// Runs `umpire doctor …`: status 1 if something does not work.
-pub fn run(doctor: Doctor) -> anyhow::Result<Exit> {
+pub(super) fn run(doctor: Doctor) -> anyhow::Result<Exit> {
     let plan = DoctorPlan {
         reach: doctor.upstream.reach(&OwnListenAddrs::default()),
         to: doctor.to,

@@ -13,11 +13,11 @@ use crate::fault::{Fault, FaultName, Faults, NAMES, OPTIONS};
 use crate::text::safe_format;
 
 /// Scenarios of `umpire.toml`: the faults of each, by its name.
-pub type Scenarios = BTreeMap<String, Vec<Fault>>;
+pub(crate) type Scenarios = BTreeMap<String, Vec<Fault>>;
 
 /// What goes wrong on purpose.
 #[derive(Debug, Clone, Args)]
-pub struct FaultArgs {
+pub(crate) struct FaultArgs {
     /// What goes wrong on purpose, such as 'B error=OpportunityIsFullError' or 'C2 status=503 times=2'; @NAME takes the faults
     /// of that scenario in umpire.toml, and list lists what there is (may be repeated)
     #[arg(long, value_name = "FAULT")]
@@ -26,17 +26,17 @@ pub struct FaultArgs {
 
 impl FaultArgs {
     /// True if nothing but the list is asked for.
-    pub fn is_list(&self) -> bool {
+    pub(crate) fn is_list(&self) -> bool {
         self.fault.iter().any(|fault| fault == "list")
     }
 
     /// True if a scenario of `umpire.toml` is named.
-    pub fn names_scenario(&self) -> bool {
+    pub(crate) fn names_scenario(&self) -> bool {
         self.fault.iter().any(|fault| fault.starts_with('@'))
     }
 
     /// Reads them. `with_tls` says whether the listener has TLS.
-    pub fn faults(&self, scenarios: &Scenarios, with_tls: bool) -> anyhow::Result<Faults> {
+    pub(super) fn faults(&self, scenarios: &Scenarios, with_tls: bool) -> anyhow::Result<Faults> {
         let mut all = Vec::new();
         for text in &self.fault {
             match text.strip_prefix('@') {
@@ -66,12 +66,12 @@ fn scenario<'s>(scenarios: &'s Scenarios, name: &str) -> anyhow::Result<&'s [Fau
 }
 
 /// What a run says of its faults when it begins.
-pub fn armed(faults: &Faults) -> Vec<String> {
+pub(super) fn armed(faults: &Faults) -> Vec<String> {
     faults.status().into_iter().map(|fault| format!("a fault is made on purpose: {}", fault.text)).collect()
 }
 
 /// Says on standard error how often each fault was made.
-pub fn note_made(faults: &Faults) {
+pub(crate) fn note_made(faults: &Faults) {
     for fault in faults.status() {
         let times = match fault.made {
             0 => "never".to_owned(),
@@ -83,7 +83,7 @@ pub fn note_made(faults: &Faults) {
 }
 
 /// Prints what there is.
-pub fn list() -> anyhow::Result<Exit> {
+pub(super) fn list() -> anyhow::Result<Exit> {
     let stages = crate::openbooking::Stage::ALL.map(crate::openbooking::Stage::as_str).join(", ");
     let usages: Vec<(String, String)> = NAMES.iter().map(|name| (name.usage(), FaultName::explain(name))).collect();
     let options: Vec<(String, &str)> =

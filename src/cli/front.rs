@@ -34,7 +34,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// How a run is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Ui {
+pub(crate) enum Ui {
     /// The terminal UI
     Tui,
     /// A line for each exchange, findings below it
@@ -45,14 +45,14 @@ pub enum Ui {
 
 impl Ui {
     /// The one asked for, or else the terminal UI on a terminal and plain lines anywhere else.
-    pub fn choose(asked: Option<Self>) -> Self {
+    pub(super) fn choose(asked: Option<Self>) -> Self {
         let on_terminal = stdio::stdout_is_terminal() && io::stdin().is_terminal();
         asked.unwrap_or(if on_terminal { Self::Tui } else { Self::Plain })
     }
 }
 
 /// A front end on its thread.
-pub struct Front {
+pub(crate) struct Front {
     ended: oneshot::Receiver<anyhow::Result<()>>,
     /// Events that it has taken so far.
     taken: Arc<AtomicU64>,
@@ -61,7 +61,7 @@ pub struct Front {
 impl Front {
     /// Shows events until there are no more, or until the user quits the terminal UI, which cancels `stop`. Where
     /// `outlives_terminal`, a proxy goes on when its terminal goes away. Needs a tokio runtime.
-    pub fn start(
+    pub(super) fn start(
         ui: Ui,
         feed: EventReceiver,
         setup: Setup,
@@ -89,13 +89,13 @@ impl Front {
     }
 
     /// Waits until all was shown, or can't be.
-    pub async fn ended(&mut self) -> anyhow::Result<()> {
+    pub(super) async fn ended(&mut self) -> anyhow::Result<()> {
         (&mut self.ended).await.unwrap_or_else(|_| Err(anyhow::anyhow!("the front end has failed; the log says where")))
     }
 
     /// As [`Self::ended`], at the end of a run: an output that takes nothing any more is not waited for, nor is any
     /// once there is another signal.
-    pub async fn end(mut self, signals: &mut Signals) -> anyhow::Result<()> {
+    pub(super) async fn end(mut self, signals: &mut Signals) -> anyhow::Result<()> {
         let mut before = self.taken.load(Ordering::Relaxed);
         loop {
             tokio::select! {
@@ -222,7 +222,7 @@ fn said_dropped(feed: &EventReceiver, mut say: impl FnMut(&Event) -> io::Result<
 }
 
 /// What is left on the terminal once the terminal UI has gone, and in the log in any case.
-pub fn say_goodbye(ui: Ui, closing: &RunSummary, context: &RunContext) {
+pub(crate) fn say_goodbye(ui: Ui, closing: &RunSummary, context: &RunContext) {
     let RunSummary { exchanges, bookings, missed, unjudged, failed, .. } = closing;
     tracing::info!(exchanges, bookings, missed, unjudged, failed, "ended");
     if ui != Ui::Tui {

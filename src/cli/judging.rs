@@ -16,7 +16,7 @@ use crate::text::visible;
 
 /// Which rules are in force.
 #[derive(Debug, Clone, Args)]
-pub struct RuleArgs {
+pub(crate) struct RuleArgs {
     /// Folder of rules that add to the built-in ones and override them by id (may be repeated)
     #[arg(long = "rules", value_name = "DIR")]
     folders: Vec<PathBuf>,
@@ -27,7 +27,7 @@ pub struct RuleArgs {
 
 /// Which rules are in force, and which findings are told.
 #[derive(Debug, Clone, Args)]
-pub struct JudgingArgs {
+pub(crate) struct JudgingArgs {
     #[command(flatten)]
     rules: RuleArgs,
     /// Nobody else books while the recording is made, so that places left can be reckoned
@@ -39,7 +39,7 @@ pub struct JudgingArgs {
 }
 
 /// Rules and settings, loaded.
-pub struct JudgingSetup {
+pub(crate) struct JudgingSetup {
     /// The rules.
     pub book: Arc<RuleBook>,
     /// The settings; `known.isolated` is also true if the command line says so.
@@ -51,12 +51,12 @@ pub struct JudgingSetup {
 
 impl RuleArgs {
     /// The rules as a file of settings says; without one, as the nearest says.
-    pub fn of_settings(config: Option<PathBuf>) -> Self {
+    pub(crate) fn of_settings(config: Option<PathBuf>) -> Self {
         Self { folders: Vec::new(), config }
     }
 
     /// The settings, and the rules as they say.
-    pub fn load(&self) -> anyhow::Result<(Config, RuleBook)> {
+    pub(super) fn load(&self) -> anyhow::Result<(Config, RuleBook)> {
         let config = match &self.config {
             Some(file) => Config::read(file)?,
             None => Config::find(&std::env::current_dir().context("there is no working directory")?)?,
@@ -79,7 +79,7 @@ impl RuleArgs {
 
 impl JudgingArgs {
     /// Loads everything.
-    pub fn load(&self) -> anyhow::Result<JudgingSetup> {
+    pub(super) fn load(&self) -> anyhow::Result<JudgingSetup> {
         let (mut config, book) = self.rules.load()?;
         config.known.isolated |= self.isolated;
         Ok(JudgingSetup { book: Arc::new(book), config, mute_refused: self.mute_refused, args: self.rules.clone() })
@@ -88,22 +88,22 @@ impl JudgingArgs {
 
 impl JudgingSetup {
     /// Loads these rules, with everything else as the settings say.
-    pub fn of_rules(args: RuleArgs) -> anyhow::Result<Self> {
+    pub(super) fn of_rules(args: RuleArgs) -> anyhow::Result<Self> {
         JudgingArgs { rules: args, isolated: false, mute_refused: false }.load()
     }
 
     /// The settings that hold, for whoever looks at the run; `None` if there are none.
-    pub fn settings(&self) -> Option<String> {
+    pub(super) fn settings(&self) -> Option<String> {
         self.config.file.as_ref().map(|file| file.display().to_string())
     }
 
     /// True if the settings were found, and not named on the command line.
-    pub fn found_settings(&self) -> bool {
+    pub(crate) fn found_settings(&self) -> bool {
         self.args.config.is_none() && self.config.file.is_some()
     }
 
     /// A judge of a recording, made by another program or not. The Base URIs are those given, else the one of the settings.
-    pub fn judge(&self, base_uris: Vec<String>, foreign: bool) -> Judge {
+    pub(super) fn judge(&self, base_uris: Vec<String>, foreign: bool) -> Judge {
         let mut base_uris = base_uris.into_iter();
         let known = self.config.known.clone();
         let known = BookingSystemInfo {
@@ -116,7 +116,7 @@ impl JudgingSetup {
     }
 
     /// Where the rules come from, to be loaded anew when they change; `None` if nothing of them is on disk.
-    pub fn rules_on_disk(&self) -> Option<RuleSource> {
+    pub(super) fn rules_on_disk(&self) -> Option<RuleSource> {
         let paths = self.args.paths(&self.config);
         if paths.is_empty() {
             return None;

@@ -14,7 +14,7 @@ use crate::proxy::upstream::live::Timeouts;
 /// How much, how many and how long.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Limits (also in umpire.toml, docs/configuration.md)")]
-pub struct LimitArgs {
+pub(crate) struct LimitArgs {
     /// Bytes kept of each body; a longer one passes whole [default: 16777216]
     #[arg(long, value_name = "BYTES", value_parser = up_to(MOST_KEPT))]
     kept_body_bytes: Option<u64>,
@@ -59,7 +59,7 @@ fn up_to(most: u64) -> RangedU64ValueParser {
 
 impl LimitArgs {
     /// Sets what flags say.
-    pub fn apply(&self, limits: &mut Limits, timeouts: &mut Timeouts) {
+    pub(crate) fn apply(&self, limits: &mut Limits, timeouts: &mut Timeouts) {
         let number = |value: Option<u64>, limit: &mut usize| {
             if let Some(value) = value {
                 *limit = usize::try_from(value).unwrap_or(usize::MAX);

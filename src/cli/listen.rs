@@ -14,7 +14,7 @@ const THIS_MACHINE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// # Errors
 ///
 /// What is wrong, and how to write it.
-pub fn address(text: &str) -> Result<SocketAddr, String> {
+pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
     let given = text.trim();
     if let Ok(address) = given.parse() {
         return Ok(address);
@@ -73,7 +73,7 @@ fn number(text: &str) -> Option<Result<u16, String>> {
 }
 
 /// Where this machine reaches what listens at that address: loopback where it listens on all.
-pub fn from_here(at: SocketAddr) -> SocketAddr {
+pub(crate) fn from_here(at: SocketAddr) -> SocketAddr {
     let ip = match at.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => THIS_MACHINE,
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
@@ -84,7 +84,7 @@ pub fn from_here(at: SocketAddr) -> SocketAddr {
 
 /// Where other machines most likely reach what listens on all addresses: at the one that this machine uses towards the
 /// network. `None` if it listens on one address, or there is no network.
-pub fn from_elsewhere(at: SocketAddr) -> Option<SocketAddr> {
+pub(crate) fn from_elsewhere(at: SocketAddr) -> Option<SocketAddr> {
     // Nothing is sent: the system only chooses the address. The far ones are kept for documentation (RFC 5737, RFC 3849).
     let (near, far) = match at.ip() {
         ip if !ip.is_unspecified() => return None,

@@ -28,7 +28,7 @@ use crate::proxy::{BaseUri, BaseUriError, Limits, ListenerMode};
 use crate::session::ListenerSpec;
 
 /// Where it listens unless it is told.
-pub const DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+pub(crate) const DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 
 /// What stands for this machine in a certificate for it.
 const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
@@ -36,7 +36,7 @@ const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 /// Where `umpire proxy` leads, and where it listens.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Where and for whom")]
-pub struct ListenerArgs {
+pub(crate) struct ListenerArgs {
     /// Base URI of the booking system, such as https://booking.example.com/api/openbooking. May be repeated, each with
     /// its own address to listen on: --to 127.0.0.1:8081=https://other.example.com/api
     #[arg(long, value_name = "[ADDR=]BASE_URI", required_unless_present_any = ["intercept", "fault"])]
@@ -48,7 +48,7 @@ pub struct ListenerArgs {
 /// Where to listen, and for whom.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Where and for whom")]
-pub struct ListenArgs {
+pub(crate) struct ListenArgs {
     /// Be a forward proxy (HTTPS_PROXY of clients) that decrypts and records what goes to this host: HOST[:PORT],
     /// *.DOMAIN or an address. May be repeated. All else passes unread
     #[arg(long, value_name = "HOST")]
@@ -102,7 +102,7 @@ impl FromStr for ReverseTarget {
 }
 
 /// The listeners, ready to be bound.
-pub struct Listeners {
+pub(crate) struct Listeners {
     /// What to open, in order: one for each of `bases`, then perhaps the forward proxy.
     pub specs: Vec<ListenerSpec>,
     /// Where the reverse proxies lead.
@@ -134,7 +134,7 @@ struct ListenerSetup {
 
 impl ListenerArgs {
     /// Reads and makes what the listeners need; binds nothing yet.
-    pub fn listeners(
+    pub(super) fn listeners(
         &self,
         upstream: &UpstreamArgs,
         limits: &Limits,
@@ -170,7 +170,7 @@ impl ListenerArgs {
     }
 
     /// True if brokers can come in over TLS.
-    pub fn with_tls(&self) -> bool {
+    pub(super) fn with_tls(&self) -> bool {
         self.listening.with_tls() || self.listening.intercepts()
     }
 }
@@ -178,7 +178,7 @@ impl ListenerArgs {
 impl ListenArgs {
     /// The listeners of a recording that stands in for the booking system: one at the Base URI, and one for the hosts that are
     /// intercepted. It listens at `default` unless it is told where. Nothing is connected to.
-    pub fn stand_in(
+    pub(crate) fn stand_in(
         &self,
         default: SocketAddr,
         upstream: &Arc<dyn Upstream>,
@@ -202,12 +202,12 @@ impl ListenArgs {
     }
 
     /// True if it is a forward proxy that reads what goes to some hosts.
-    pub fn intercepts(&self) -> bool {
+    pub(super) fn intercepts(&self) -> bool {
         !self.intercept.is_empty()
     }
 
     /// True if it listens with TLS.
-    pub fn with_tls(&self) -> bool {
+    pub(super) fn with_tls(&self) -> bool {
         self.tls || self.tls_cert.is_some()
     }
 
@@ -361,13 +361,13 @@ impl Listeners {
     }
 
     /// The Base URIs to give to brokers, and where each leads.
-    pub fn base_uris(&self, addresses: &[SocketAddr]) -> Vec<(String, String)> {
+    pub(super) fn base_uris(&self, addresses: &[SocketAddr]) -> Vec<(String, String)> {
         let uri = |(base, at): (&BaseUri, &SocketAddr)| (format!("{}{}", self.url(*at), base.path()), base.to_string());
         self.bases.iter().zip(addresses).map(uri).collect()
     }
 
     /// What clients of the forward proxy need to know.
-    pub fn forwarding(&self, addresses: &[SocketAddr]) -> Option<Forwarding> {
+    pub(crate) fn forwarding(&self, addresses: &[SocketAddr]) -> Option<Forwarding> {
         let at = addresses.get(self.bases.len())?;
         let hosts: Vec<String> = self.hosts.iter().map(ToString::to_string).collect();
         // Few clients can speak TLS to a proxy: beside others it has none.
@@ -376,7 +376,7 @@ impl Listeners {
     }
 
     /// Where other machines reach what listens on all addresses: what else than [`Self::base_uris`] there is to say.
-    pub fn for_other_machines(&self, addresses: &[SocketAddr]) -> Vec<String> {
+    pub(crate) fn for_other_machines(&self, addresses: &[SocketAddr]) -> Vec<String> {
         let mut lines = Vec::new();
         for (index, at) in addresses.iter().enumerate() {
             let Some(elsewhere) = listen::from_elsewhere(*at) else { continue };

@@ -24,11 +24,11 @@ use crate::text::{safe_format, visible};
 static SCREEN: AtomicBool = AtomicBool::new(false);
 
 /// Keeps the log off the terminal until dropped.
-pub struct ScreenGuard;
+pub(crate) struct ScreenGuard;
 
 impl ScreenGuard {
     /// From now on the terminal belongs to the terminal UI.
-    pub fn take() -> Self {
+    pub(super) fn take() -> Self {
         SCREEN.store(true, Ordering::Relaxed);
         Self
     }
@@ -43,7 +43,7 @@ impl Drop for ScreenGuard {
 /// Starts logging, of panics too. A level that can't be read is an error that names it.
 ///
 /// Umpire alone is heard: what the libraries below it have to say repeats what passes, which the log must not hold.
-pub fn start(file: Option<&Path>) -> anyhow::Result<()> {
+pub(super) fn start(file: Option<&Path>) -> anyhow::Result<()> {
     let default = if file.is_some() { "umpire=info" } else { "umpire=warn" };
     let wanted = std::env::var("RUST_LOG").unwrap_or_else(|_| default.to_owned());
     let wanted = EnvFilter::try_new(&wanted)

@@ -30,7 +30,7 @@ use crate::text::{self, safe_format, visible};
 
 /// `umpire probe …`
 #[derive(Debug, Args)]
-pub struct ProbeArgs {
+pub(crate) struct ProbeArgs {
     /// A recording with good bookings: a capture, a HAR or an NDJSON file
     #[arg(long, value_name = "FILE")]
     from: PathBuf,
@@ -54,7 +54,7 @@ pub struct ProbeArgs {
 }
 
 /// Runs `umpire probe …`.
-pub fn run(arguments: ProbeArgs) -> anyhow::Result<Exit> {
+pub(super) fn run(arguments: ProbeArgs) -> anyhow::Result<Exit> {
     let mut judging = arguments.broker.judging.load()?;
     // What is refused is what this is about.
     judging.mute_refused = false;

@@ -13,7 +13,7 @@ use crate::text::{self, Printer, safe_format};
 const MOST: usize = 10;
 
 /// Writes the table.
-pub fn write(out: &mut Printer<'_>, profile: &Profile) -> io::Result<()> {
+pub(super) fn write(out: &mut Printer<'_>, profile: &Profile) -> io::Result<()> {
     let per_exchange = |took: Duration| took.as_secs_f64() * 1e6 / profile.exchanges.max(1) as f64;
     let exchanges = text::count(profile.exchanges, "exchange");
     out.line(safe_format!("cost of judging {exchanges}: processor time, in microseconds per exchange"))?;

@@ -30,7 +30,7 @@ use crate::units;
 
 /// `umpire proxy …`
 #[derive(Debug, Args)]
-pub struct Proxy {
+pub(super) struct Proxy {
     #[command(flatten)]
     listeners: ListenerArgs,
     /// Capture to write [default: captures/<UTC time>.db]
@@ -63,7 +63,7 @@ pub struct Proxy {
 }
 
 /// Runs `umpire proxy …`.
-pub fn run(proxy: Proxy) -> anyhow::Result<Exit> {
+pub(super) fn run(proxy: Proxy) -> anyhow::Result<Exit> {
     if proxy.faults.is_list() {
         return faults::list();
     }
@@ -155,7 +155,7 @@ async fn until_stopped(
 }
 
 /// An error that says what is missing from a recording, or from the verdicts on it, unless all is there.
-pub fn whole(closing: RunSummary) -> anyhow::Result<()> {
+pub(super) fn whole(closing: RunSummary) -> anyhow::Result<()> {
     let missed = text::count(closing.missed, "exchange");
     match closing {
         RunSummary { trouble: Some(trouble), .. } => bail!("the recording is not whole, {missed} missing: {trouble}"),

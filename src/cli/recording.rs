@@ -7,12 +7,12 @@ use crate::capture::{CaptureError, Oddities, Recording, RecordingFormat, open_wi
 use crate::text::safe_format;
 
 /// Opens a recording without its secrets. What is odd about it is said on standard error when all of it has been read.
-pub fn open(file: &Path) -> Result<Recording, CaptureError> {
+pub(super) fn open(file: &Path) -> Result<Recording, CaptureError> {
     Ok(telling(file, open_without_secrets(file)?))
 }
 
 /// The same recording, of which is said on standard error what is odd about it when all of it has been read.
-pub fn telling(file: &Path, recording: Recording) -> Recording {
+pub(super) fn telling(file: &Path, recording: Recording) -> Recording {
     let Recording { mut exchanges, oddities, .. } = recording;
     let (name, told) = (file.display().to_string(), oddities.clone());
     let mut ended = false;
@@ -35,7 +35,7 @@ fn tell(name: &str, oddities: &Oddities) {
 
 /// The name of a capture to be recorded to, as an argument. One that asks for another format is refused: what is recorded
 /// while it flows has to be whole at any moment, which SQLite keeps and those formats don't.
-pub fn new_capture(name: &str) -> Result<PathBuf, String> {
+pub(crate) fn new_capture(name: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(name);
     match RecordingFormat::of_name(&path) {
         None | Some((RecordingFormat::Capture, _)) => Ok(path),

@@ -15,7 +15,7 @@ use crate::text::{self, Printer, SafeText, safe, safe_format, visible};
 
 /// `umpire capture redact …`
 #[derive(Debug, Args)]
-pub struct Redact {
+pub(crate) struct Redact {
     /// Capture or HAR file
     file: PathBuf,
     /// File to write: *.db or *.umpire (capture), *.har (HAR 1.2), *.ndjson; the last two also with .gz
@@ -35,7 +35,7 @@ pub struct Redact {
 }
 
 /// Runs `umpire capture redact …`.
-pub fn run(redact: Redact) -> anyhow::Result<Exit> {
+pub(super) fn run(redact: Redact) -> anyhow::Result<Exit> {
     let config = redaction::config(redact.config.as_ref())?;
     let redactor = Arc::new(redact.personal.redactor(true, &config)?);
     if let Some(output) = redact.output.filter(|_| !redact.dry_run) {

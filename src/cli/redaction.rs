@@ -17,7 +17,7 @@ use crate::redact::{PersonalFields, Redactor};
 
 /// How much is taken out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Level {
+pub(crate) enum Level {
     /// Credentials, cookies, keys and tokens
     Secrets,
     /// Personal data too, replaced by pseudonyms of the same form
@@ -26,7 +26,7 @@ pub enum Level {
 
 /// What a running proxy takes out, over what umpire.toml says.
 #[derive(Debug, Clone, Args)]
-pub struct LiveArgs {
+pub(crate) struct LiveArgs {
     /// What never reaches disk and screen [default: secrets, or as umpire.toml says]
     #[arg(long, value_enum, value_name = "WHAT")]
     redact: Option<Level>,
@@ -37,7 +37,7 @@ pub struct LiveArgs {
 
 impl LiveArgs {
     /// The redactor of a proxy.
-    pub fn redactor(&self, config: &Config) -> anyhow::Result<Redactor> {
+    pub(super) fn redactor(&self, config: &Config) -> anyhow::Result<Redactor> {
         let said = if config.redaction.personal { Level::Personal } else { Level::Secrets };
         let level = if self.redact_field.is_empty() { self.redact.unwrap_or(said) } else { Level::Personal };
         if self.redact == Some(Level::Secrets) && !self.redact_field.is_empty() {
@@ -57,7 +57,7 @@ const SHORTEST_KEY: usize = 16;
 
 /// Further personal data, and the key.
 #[derive(Debug, Clone, Args)]
-pub struct PersonalArgs {
+pub(crate) struct PersonalArgs {
     /// A further field with personal data: a JSON pointer into bodies, or a name (may be repeated)
     #[arg(long, value_name = "FIELD")]
     redact_field: Vec<String>,
@@ -68,7 +68,7 @@ pub struct PersonalArgs {
 
 impl PersonalArgs {
     /// The redactor of one recording, of personal data too if so asked.
-    pub fn redactor(&self, personal: bool, config: &Config) -> anyhow::Result<Redactor> {
+    pub(super) fn redactor(&self, personal: bool, config: &Config) -> anyhow::Result<Redactor> {
         let fields = personal.then(|| fields(&self.redact_field, config));
         let Some(file) = &self.pseudonym_key else {
             return Ok(fields.map_or_else(Redactor::new, Redactor::of_persons)?);
@@ -83,7 +83,7 @@ impl PersonalArgs {
 
 /// What is taken out of a file that others are to have: personal data, unless they are to be kept.
 #[derive(Debug, Clone, Args)]
-pub struct SharedArgs {
+pub(crate) struct SharedArgs {
     /// Leave names, addresses, answers and other personal data as they are; secrets are replaced all the same
     #[arg(long, conflicts_with = "redact_field")]
     keep_personal_data: bool,
@@ -93,10 +93,10 @@ pub struct SharedArgs {
 
 impl SharedArgs {
     /// What is said where personal data stay.
-    pub const KEPT: &str = "personal data as they were";
+    pub(super) const KEPT: &str = "personal data as they were";
 
     /// The redactor of one recording.
-    pub fn redactor(&self, config: &Config) -> anyhow::Result<Redactor> {
+    pub(super) fn redactor(&self, config: &Config) -> anyhow::Result<Redactor> {
         Ok(self.personal.redactor(!self.keep_personal_data, config)?.for_others())
     }
 
@@ -106,7 +106,7 @@ impl SharedArgs {
     }
 
     /// The same, with how many bodies were left out because they can't be read.
-    pub fn said(&self, left_out: u64) -> String {
+    pub(super) fn said(&self, left_out: u64) -> String {
         let in_words = self.in_words();
         match left_out {
             0 => in_words.to_owned(),
@@ -117,7 +117,7 @@ impl SharedArgs {
 }
 
 /// The settings that hold here: those of `file`, else the nearest umpire.toml.
-pub fn config(file: Option<&PathBuf>) -> anyhow::Result<Config> {
+pub(super) fn config(file: Option<&PathBuf>) -> anyhow::Result<Config> {
     Ok(match file {
         Some(file) => Config::read(file)?,
         None => Config::find(&std::env::current_dir().context("there is no working directory")?)?,
@@ -136,14 +136,14 @@ fn fields(told: &[String], config: &Config) -> PersonalFields {
 }
 
 /// A recording as it comes out of a redactor. Any recording will do: what was redacted already stays as it is.
-pub fn open(file: &Path, redactor: Arc<Redactor>) -> anyhow::Result<Recording> {
+pub(super) fn open(file: &Path, redactor: Arc<Redactor>) -> anyhow::Result<Recording> {
     learn(file, &redactor)?;
     Ok(super::recording::telling(file, capture::open(file)?.redacted(redactor)))
 }
 
 /// Reads a recording from beginning to end, so that what only comes to light late is known from the start: that a word in
 /// an early note is somebody's name.
-pub fn learn(file: &Path, redactor: &Redactor) -> anyhow::Result<()> {
+pub(super) fn learn(file: &Path, redactor: &Redactor) -> anyhow::Result<()> {
     for exchange in capture::open(file)?.exchanges {
         redactor.learn(exchange?);
     }

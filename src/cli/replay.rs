@@ -43,7 +43,7 @@ use crate::text::safe_format;
 
 /// `umpire replay …`
 #[derive(Debug, Args)]
-pub struct ReplayArgs {
+pub(crate) struct ReplayArgs {
     /// Captures, HAR and NDJSON files, played as one recording in this order
     #[arg(required_unless_present = "fault", value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -133,7 +133,7 @@ impl ReplayArgs {
 }
 
 /// Runs `umpire replay …`.
-pub fn run(arguments: ReplayArgs) -> anyhow::Result<Exit> {
+pub(super) fn run(arguments: ReplayArgs) -> anyhow::Result<Exit> {
     if arguments.faults.is_list() {
         return faults::list();
     }

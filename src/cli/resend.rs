@@ -28,7 +28,7 @@ use crate::text::{safe_format, visible};
 
 /// `umpire resend …`
 #[derive(Debug, Args)]
-pub struct ResendArgs {
+pub(crate) struct ResendArgs {
     /// The recording: a capture, a HAR or an NDJSON file
     #[arg(value_name = "FILE")]
     file: PathBuf,
@@ -70,7 +70,7 @@ impl FromStr for StageName {
 }
 
 /// Runs `umpire resend …`.
-pub fn run(arguments: ResendArgs) -> anyhow::Result<Exit> {
+pub(super) fn run(arguments: ResendArgs) -> anyhow::Result<Exit> {
     let judging = arguments.broker.judging.load()?;
     if let Some(settings) = judging.settings().filter(|_| judging.found_settings()) {
         note(safe_format!("settings of {settings}"));
@@ -188,7 +188,7 @@ async fn resend(
 }
 
 /// Waits for the end of something that a signal stops between two requests, and another one at once.
-pub async fn until_stopped<T>(
+pub(crate) async fn until_stopped<T>(
     run: impl Future<Output = Result<T, ResendError>>,
     stop: &CancellationToken,
     signals: &mut Signals,

@@ -23,7 +23,7 @@ use crate::text::{self, SafeText, safe, safe_format, visible};
 
 /// `umpire rules …`
 #[derive(Debug, Args)]
-pub struct Rules {
+pub(super) struct Rules {
     #[command(subcommand)]
     command: Command,
 }
@@ -77,7 +77,7 @@ enum Command {
 }
 
 /// Runs `umpire rules …`.
-pub fn run(rules: Rules) -> anyhow::Result<Exit> {
+pub(super) fn run(rules: Rules) -> anyhow::Result<Exit> {
     match rules.command {
         Command::List { rules, format } => list(&rules.load()?.1, format),
         Command::Explain { id, rules } => explain(&rules.load()?.1, &id),

@@ -26,7 +26,7 @@ const UNRECORDED: usize = 1_024;
 
 /// `umpire sandbox …`
 #[derive(Debug, Args)]
-pub struct SandboxArgs {
+pub(crate) struct SandboxArgs {
     /// Address and port to listen on, or a port of 127.0.0.1
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8090", value_parser = listen::address)]
     listen: SocketAddr,
@@ -38,7 +38,7 @@ pub struct SandboxArgs {
 }
 
 /// Runs `umpire sandbox …`.
-pub fn run(arguments: SandboxArgs) -> anyhow::Result<Exit> {
+pub(super) fn run(arguments: SandboxArgs) -> anyhow::Result<Exit> {
     if arguments.misbehave == "list" {
         return list();
     }

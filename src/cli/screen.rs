@@ -31,14 +31,14 @@ const MAX_FILTER: usize = 100_000;
 
 /// How the screen is used.
 #[derive(Debug, Clone, Copy, Args)]
-pub struct ScreenArgs {
+pub(crate) struct ScreenArgs {
     /// Leave the mouse to the terminal
     #[arg(long)]
     no_mouse: bool,
 }
 
 /// The screen of a run.
-pub fn setup(
+pub(super) fn setup(
     args: ScreenArgs,
     context: &RunContext,
     settings: config::ScreenConfig,

@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const UNNOTICED: Duration = Duration::from_millis(300);
 
 /// Ctrl-C, and SIGTERM and SIGHUP where there are such things. None is missed between two waits.
-pub struct Signals {
+pub(super) struct Signals {
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
     #[cfg(unix)]
@@ -37,7 +37,7 @@ pub struct Signals {
 
 impl Signals {
     /// From here on signals don't end the process.
-    pub fn listen() -> io::Result<Self> {
+    pub(super) fn listen() -> io::Result<Self> {
         #[cfg(unix)]
         {
             use tokio::signal::unix::{SignalKind, signal};
@@ -50,7 +50,7 @@ impl Signals {
     }
 
     /// True if the run is to outlive its terminal.
-    pub fn outlive_the_terminal(&self) -> bool {
+    pub(crate) fn outlive_the_terminal(&self) -> bool {
         #[cfg(unix)]
         return self.hangup.is_none();
         #[cfg(not(unix))]
@@ -58,7 +58,7 @@ impl Signals {
     }
 
     /// The next one.
-    pub async fn next(&mut self) -> io::Result<()> {
+    pub(super) async fn next(&mut self) -> io::Result<()> {
         #[cfg(unix)]
         {
             let hangup = async {
@@ -79,7 +79,7 @@ impl Signals {
     }
 
     /// The next one that asks not to wait any longer.
-    pub async fn once_more(&mut self) -> io::Result<()> {
+    pub(crate) async fn once_more(&mut self) -> io::Result<()> {
         #[cfg(unix)]
         {
             tokio::select! {
@@ -132,7 +132,7 @@ mod hangup {
 
 /// Ends a session: in order, or at once if there is another signal. While a terminal UI is `on_screen`, nothing is
 /// written over it.
-pub async fn end(session: Session, signals: &mut Signals, on_screen: bool) -> anyhow::Result<RunSummary> {
+pub(super) async fn end(session: Session, signals: &mut Signals, on_screen: bool) -> anyhow::Result<RunSummary> {
     let at_once = session.at_once();
     let mut stopping = pin!(session.stop());
     tokio::select! {

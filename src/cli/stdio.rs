@@ -15,7 +15,7 @@ use crate::text::{Printer, SafeText, safe};
 
 /// Whether anybody reads what is written to standard output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Audience {
+pub(crate) enum Audience {
     /// All was written.
     There,
     /// The pipe was closed: whoever read has read enough.
@@ -23,7 +23,7 @@ pub enum Audience {
 }
 
 /// Lets `write` print to standard output, and flushes it. `write` fails only with errors of the printer.
-pub fn print(write: impl FnOnce(&mut Printer<'_>) -> io::Result<()>) -> anyhow::Result<Audience> {
+pub(super) fn print(write: impl FnOnce(&mut Printer<'_>) -> io::Result<()>) -> anyhow::Result<Audience> {
     let mut out = BufWriter::new(stdout());
     let written = write(&mut Printer::new(&mut out)).and_then(|()| out.flush());
     // What could not be written is not tried again.
@@ -32,7 +32,7 @@ pub fn print(write: impl FnOnce(&mut Printer<'_>) -> io::Result<()>) -> anyhow::
 }
 
 /// Prints a page of help, in colours on a terminal.
-pub fn print_help(page: &clap::builder::StyledStr) -> anyhow::Result<Audience> {
+pub(crate) fn print_help(page: &clap::builder::StyledStr) -> anyhow::Result<Audience> {
     let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let text = if stdout_is_terminal() && !plain { page.ansi().to_string() } else { page.to_string() };
     // Help is made of nothing but what the program itself has to say.
@@ -41,7 +41,7 @@ pub fn print_help(page: &clap::builder::StyledStr) -> anyhow::Result<Audience> {
 }
 
 /// What a write to standard output came to.
-pub fn audience(written: io::Result<()>) -> anyhow::Result<Audience> {
+pub(crate) fn audience(written: io::Result<()>) -> anyhow::Result<Audience> {
     match written {
         Ok(()) => Ok(Audience::There),
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(Audience::Gone),
@@ -50,17 +50,17 @@ pub fn audience(written: io::Result<()>) -> anyhow::Result<Audience> {
 }
 
 /// Standard output as it is, for what is written bit by bit. See that it is flushed, and its errors judged by [`audience`].
-pub fn stdout() -> impl Write + Send + 'static {
+pub(super) fn stdout() -> impl Write + Send + 'static {
     io::stdout()
 }
 
 /// Says something on standard error, behind the name of the program.
-pub fn note(text: impl Into<SafeText>) {
+pub(super) fn note(text: impl Into<SafeText>) {
     raw_note(safe!["umpire: ", text]);
 }
 
 /// Says something on standard error.
-pub fn raw_note(text: impl Into<SafeText>) {
+pub(crate) fn raw_note(text: impl Into<SafeText>) {
     let mut text = text.into();
     text.push("\n");
     // In one piece, so that lines of several threads don't mix. There is nobody to tell that it failed.
@@ -68,24 +68,24 @@ pub fn raw_note(text: impl Into<SafeText>) {
 }
 
 /// Prints to standard error.
-pub fn note_with(write: impl FnOnce(&mut Printer<'_>) -> io::Result<()>) {
+pub(crate) fn note_with(write: impl FnOnce(&mut Printer<'_>) -> io::Result<()>) {
     let mut page = Vec::new();
     // As above; writing to memory does not fail.
     let _untold = write(&mut Printer::new(&mut page)).and_then(|()| io::stderr().write_all(&page));
 }
 
 /// Writes to standard error what a log has to say.
-pub fn write_log(line: &[u8]) {
+pub(crate) fn write_log(line: &[u8]) {
     // As above.
     let _untold = io::stderr().write_all(line);
 }
 
 /// True if standard output is a terminal.
-pub fn stdout_is_terminal() -> bool {
+pub(crate) fn stdout_is_terminal() -> bool {
     io::stdout().is_terminal()
 }
 
 /// True if standard error is a terminal.
-pub fn stderr_is_terminal() -> bool {
+pub(crate) fn stderr_is_terminal() -> bool {
     io::stderr().is_terminal()
 }

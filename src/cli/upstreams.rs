@@ -12,7 +12,7 @@ use crate::proxy::upstream::live::{OwnListenAddrs, Resolve, UpstreamConfig, Upst
 /// How booking systems are reached.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "The way upstream")]
-pub struct UpstreamArgs {
+pub(crate) struct UpstreamArgs {
     /// PEM file of certificates to trust upstream, beside the platform's: of authorities, or a server's own, such as a
     /// self-signed one (may be repeated)
     #[arg(long, value_name = "FILE")]
@@ -39,7 +39,7 @@ pub struct UpstreamArgs {
 
 impl UpstreamArgs {
     /// What they come to; connections to `own` are given up.
-    pub fn reach(&self, own: &OwnListenAddrs) -> UpstreamConfig {
+    pub(super) fn reach(&self, own: &OwnListenAddrs) -> UpstreamConfig {
         let proxy = self.upstream_proxy.clone().filter(|proxy| proxy != "none");
         UpstreamConfig {
             ca_files: self.upstream_ca.clone(),
@@ -56,7 +56,7 @@ impl UpstreamArgs {
     }
 
     /// What is unsafe about them.
-    pub fn warning(&self) -> Option<String> {
+    pub(super) fn warning(&self) -> Option<String> {
         let words = "--insecure-upstream: certificates of booking systems are not checked";
         self.insecure_upstream.then(|| words.to_owned())
     }

@@ -26,7 +26,7 @@ const EVENTS: usize = 1_024;
 
 /// `umpire view …`
 #[derive(Debug, Args)]
-pub struct View {
+pub(super) struct View {
     /// Capture or HAR file
     #[arg(value_name = "FILE")]
     file: PathBuf,
@@ -43,7 +43,7 @@ pub struct View {
 }
 
 /// Runs `umpire view …`.
-pub fn run(view: View) -> anyhow::Result<Exit> {
+pub(super) fn run(view: View) -> anyhow::Result<Exit> {
     let judging = view.judging.load()?;
     let settings = judging.settings();
     let ui = Ui::choose(view.ui);

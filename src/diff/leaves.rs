@@ -45,7 +45,7 @@ impl DifferenceClass {
         [Self::Other, Self::Bound, Self::Time, Self::Lease, Self::Capacity, Self::OrderNumber, Self::FeedPosition];
 
     /// The class in words.
-    pub fn in_words(self) -> &'static str {
+    pub(crate) fn in_words(self) -> &'static str {
         match self {
             Self::Other => "other",
             Self::Bound => "bound",

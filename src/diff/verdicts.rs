@@ -27,7 +27,7 @@ pub enum VerdictChangeKind {
 
 impl VerdictChangeKind {
     /// The change in words.
-    pub fn in_words(self) -> &'static str {
+    pub(crate) fn in_words(self) -> &'static str {
         match self {
             Self::New => "new finding",
             Self::Gone => "gone finding",

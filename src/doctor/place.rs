@@ -20,7 +20,7 @@ const LITTLE: u64 = 1024 * MIB;
 const TOO_LITTLE: u64 = 100 * MIB;
 
 /// Whether the address can be listened on.
-pub async fn listen(address: SocketAddr) -> DoctorCheck {
+pub(super) async fn listen(address: SocketAddr) -> DoctorCheck {
     let Err(error) = TcpListener::bind(address).await else {
         return DoctorCheck::good("listen", format!("{address} is free"));
     };
@@ -39,7 +39,7 @@ pub async fn listen(address: SocketAddr) -> DoctorCheck {
 }
 
 /// Whether captures can be written, and how much.
-pub fn disk(folder: &Path) -> DoctorCheck {
+pub(super) fn disk(folder: &Path) -> DoctorCheck {
     let nearest = folder.ancestors().find(|path| path.is_dir()).unwrap_or(Path::new("."));
     let shown = if nearest.as_os_str().is_empty() { Path::new(".") } else { nearest };
     let trial = shown.join(format!(".umpire-doctor-{}", std::process::id()));

@@ -26,7 +26,7 @@ const DAY: u64 = 86_400;
 
 /// What a run needs of authorities.
 #[derive(Debug, Clone, Copy)]
-pub struct TrustNeeds<'a> {
+pub(crate) struct TrustNeeds<'a> {
     /// What it is to intercept.
     pub intercept: &'a [HostPattern],
     /// It is to listen with a certificate of Umpire's authority.
@@ -48,7 +48,7 @@ impl TrustNeeds<'_> {
 }
 
 /// All that a run needs; of what it doesn't need, only what is a danger.
-pub fn examine(store: &Store, needs: TrustNeeds<'_>) -> Vec<DoctorCheck> {
+pub(crate) fn examine(store: &Store, needs: TrustNeeds<'_>) -> Vec<DoctorCheck> {
     let all = match store.all() {
         Ok(all) => all,
         Err(error) => {

@@ -37,7 +37,7 @@ const SOON: i64 = 14;
 const SKEW: i64 = 5;
 
 /// All of it; ends with the first thing that keeps the rest from being looked at.
-pub async fn examine(to: &BaseUri, reach: &UpstreamConfig) -> Vec<DoctorCheck> {
+pub(crate) async fn examine(to: &BaseUri, reach: &UpstreamConfig) -> Vec<DoctorCheck> {
     let dialer = match Dialer::new(reach, PATIENCE) {
         Ok(dialer) => Arc::new(dialer),
         Err(error) => {

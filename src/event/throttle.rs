@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 /// Reports at most once per interval, and never drops the last change.
 #[derive(Debug)]
-pub struct Throttle {
+pub(crate) struct Throttle {
     every: Duration,
     told: Option<Instant>,
     changed: bool,
@@ -14,22 +14,22 @@ pub struct Throttle {
 
 impl Throttle {
     /// At most once in `every`; nothing has changed yet.
-    pub fn new(every: Duration) -> Self {
+    pub(crate) fn new(every: Duration) -> Self {
         Self { every, told: None, changed: false }
     }
 
     /// There is something to tell.
-    pub fn changed(&mut self) {
+    pub(crate) fn changed(&mut self) {
         self.changed = true;
     }
 
     /// How long until there is something to tell; `None` if nothing has changed.
-    pub fn left(&self) -> Option<Duration> {
+    pub(crate) fn left(&self) -> Option<Duration> {
         self.changed.then(|| self.told.map_or(Duration::ZERO, |told| self.every.saturating_sub(told.elapsed())))
     }
 
     /// True if it is to be told now, which then counts as done.
-    pub fn is_due(&mut self) -> bool {
+    pub(crate) fn is_due(&mut self) -> bool {
         let due = self.left() == Some(Duration::ZERO);
         if due {
             (self.changed, self.told) = (false, Some(Instant::now()));

@@ -34,7 +34,7 @@ pub enum DecodeError {
 
 impl DecodeError {
     /// What is said of the body in a sentence, the same for all bodies of which it is true.
-    pub fn of_body(&self) -> &'static str {
+    pub(crate) fn of_body(&self) -> &'static str {
         match self {
             Self::UnknownCoding(_) => "body has a content coding that is not known",
             Self::Invalid { .. } => "body is not what its content coding says",
@@ -54,7 +54,7 @@ pub fn decode<'b>(bytes: &'b [u8], headers: &Headers) -> Result<Cow<'b, [u8]>, D
 }
 
 /// The content behind one coding, which is given in lower case.
-pub fn decode_one(coding: &str, bytes: &[u8]) -> Result<Vec<u8>, DecodeError> {
+pub(crate) fn decode_one(coding: &str, bytes: &[u8]) -> Result<Vec<u8>, DecodeError> {
     match coding {
         "gzip" | "x-gzip" => read(coding, flate2::read::MultiGzDecoder::new(bytes)),
         "deflate" => inflate(bytes),
@@ -85,7 +85,7 @@ pub fn encode(content: &[u8], headers: &Headers) -> Option<Vec<u8>> {
 }
 
 /// The content in one coding, which is given in lower case; `None` where it is unknown.
-pub fn encode_one(coding: &str, content: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn encode_one(coding: &str, content: &[u8]) -> Option<Vec<u8>> {
     let level = flate2::Compression::fast();
     // Writing into memory does not fail; a coder that fails all the same counts as unknown.
     match coding {
@@ -129,7 +129,7 @@ fn read(coding: &str, decoder: impl Read) -> Result<Vec<u8>, DecodeError> {
 
 /// What can be decoded of a body whose coded form is cut off or damaged: a prefix of its content, at most
 /// [`MAX_DECODED`] bytes. Empty if nothing can.
-pub fn salvage(bytes: &[u8], headers: &Headers) -> Vec<u8> {
+pub(crate) fn salvage(bytes: &[u8], headers: &Headers) -> Vec<u8> {
     let mut content = bytes.to_vec();
     for coding in codings(headers).iter().rev() {
         content = salvage_one(coding, &content);
@@ -138,7 +138,7 @@ pub fn salvage(bytes: &[u8], headers: &Headers) -> Vec<u8> {
 }
 
 /// As [`salvage`], of one coding, in lower case.
-pub fn salvage_one(coding: &str, bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn salvage_one(coding: &str, bytes: &[u8]) -> Vec<u8> {
     match coding {
         "gzip" | "x-gzip" => prefix(flate2::read::MultiGzDecoder::new(bytes)),
         "deflate" => {

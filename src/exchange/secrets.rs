@@ -7,7 +7,7 @@
 //!
 //! Names are compared by word, whatever the case and whatever separates the words: `client-secret`, `CLIENT_SECRET`,
 //! `clientSecret` and `clientsecret` are one name. Where a word is an ordinary one too (`session`, `pin`), the value
-//! decides: see [`is_likely_secret`].
+//! decides: see `is_likely_secret`.
 //!
 //! Recordings hold fingerprints in place of secrets ([`fingerprint`]). Rules see of a secret what its fingerprint says, so
 //! that they find the same in a redacted exchange. No property of the OpenActive models is in the list (`accessCode`, `accessPass` and
@@ -19,16 +19,17 @@ mod memo;
 mod names;
 mod words;
 
-pub use fingerprint::{
-    FINGERPRINT_MARK, SecretKind, SecretTraits, find_fingerprint, fingerprint, fingerprint_at, is_fingerprint,
+pub use fingerprint::fingerprint;
+pub(crate) use fingerprint::{
+    FINGERPRINT_MARK, SecretKind, SecretTraits, find_fingerprint, fingerprint_at, is_fingerprint,
 };
-pub use likely::is_likely_secret;
+pub(crate) use likely::is_likely_secret;
 use names::{AMBIGUOUS, ENDINGS, HARMLESS, HARMLESS_FIELDS, IN_FIELDS, LOGIN, OF_LOGINS, PARAMETERS, SUFFIXES, WORDS};
 use words::NameWords;
 
 /// Where a name stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NameContext {
+pub(crate) enum NameContext {
     /// A header or trailer field.
     HeaderField,
     /// A parameter of a URL or a form.
@@ -39,7 +40,7 @@ pub enum NameContext {
 
 /// What a name says of its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Secrecy {
+pub(crate) enum Secrecy {
     /// It is a secret.
     Certain,
     /// It is one if it looks like one: [`is_likely_secret`].
@@ -48,7 +49,7 @@ pub enum Secrecy {
 
 /// How the value of a header field, or of a member of the same name, is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FieldSyntax {
+pub(crate) enum FieldSyntax {
     /// Credentials, perhaps behind the name of their scheme.
     Credentials,
     /// `name=value; name=value`
@@ -60,7 +61,7 @@ pub enum FieldSyntax {
 }
 
 /// What a name says of its value where it stands; `None` for a name that means no secret.
-pub fn secrecy(name: &[u8], context: NameContext) -> Option<Secrecy> {
+pub(crate) fn secrecy(name: &[u8], context: NameContext) -> Option<Secrecy> {
     if !may_be_secret(name) && context != NameContext::HeaderField {
         return None;
     }
@@ -85,7 +86,7 @@ fn secrecy_of_words(words: NameWords, context: NameContext) -> Option<Secrecy> {
 }
 
 /// True if the value of that name is a secret.
-pub fn is_secret_value(name: &[u8], context: NameContext, value: &[u8]) -> bool {
+pub(crate) fn is_secret_value(name: &[u8], context: NameContext, value: &[u8]) -> bool {
     /// Digits of a PIN.
     const PIN: std::ops::RangeInclusive<usize> = 4..=12;
     let is_pin = || {
@@ -100,19 +101,19 @@ pub fn is_secret_value(name: &[u8], context: NameContext, value: &[u8]) -> bool 
 }
 
 /// True if a JSON member or a parameter of that name is a secret wherever it stands, and all that is within it.
-pub fn is_secret(name: &[u8]) -> bool {
+pub(crate) fn is_secret(name: &[u8]) -> bool {
     secrecy(name, NameContext::Member) == Some(Secrecy::Certain)
 }
 
 /// True if the value of a header field is a secret as a whole, but for the name of a scheme. Of cookies and challenges
 /// parts are: [`field_syntax`].
-pub fn is_secret_field(name: &str) -> bool {
+pub(crate) fn is_secret_field(name: &str) -> bool {
     let in_parts = |syntax: FieldSyntax| syntax != FieldSyntax::Credentials;
     secrecy(name.as_bytes(), NameContext::HeaderField).is_some() && !field_syntax(name.as_bytes()).is_some_and(in_parts)
 }
 
 /// How the value of a header field is written, or that of a member which logs one; `None` for any other name.
-pub fn field_syntax(name: &[u8]) -> Option<FieldSyntax> {
+pub(crate) fn field_syntax(name: &[u8]) -> Option<FieldSyntax> {
     const CHALLENGES: [&str; 4] =
         ["wwwauthenticate", "proxyauthenticate", "authenticationinfo", "proxyauthenticationinfo"];
     let words = NameWords::of(name);
@@ -131,17 +132,17 @@ pub fn field_syntax(name: &[u8]) -> Option<FieldSyntax> {
 }
 
 /// True for the fields that hold cookies.
-pub fn is_cookie_field(name: &str) -> bool {
+pub(crate) fn is_cookie_field(name: &str) -> bool {
     ["cookie", "set-cookie"].iter().any(|field| name.eq_ignore_ascii_case(field))
 }
 
 /// True for `state` and `nonce`, which are secrets in the URL of a login.
-pub fn is_secret_of_login(name: &[u8]) -> bool {
+pub(crate) fn is_secret_of_login(name: &[u8]) -> bool {
     OF_LOGINS.contains(&NameWords::of(name).all())
 }
 
 /// True for a parameter that only the URL of a login has.
-pub fn is_parameter_of_login(name: &[u8]) -> bool {
+pub(crate) fn is_parameter_of_login(name: &[u8]) -> bool {
     LOGIN.contains(&NameWords::of(name).all())
 }
 
@@ -186,7 +187,7 @@ const fn last_letters() -> [u32; 27] {
 }
 
 /// False for most names that mean no secret, by their last two letters: so they cost next to nothing.
-pub fn may_be_secret(name: &[u8]) -> bool {
+pub(crate) fn may_be_secret(name: &[u8]) -> bool {
     let mut letters = name.iter().rev().take(MOST_SIGNS).filter(|byte| byte.is_ascii_alphabetic());
     let (Some(last), Some(before)) = (letters.next(), letters.next()) else { return false };
     let place = |letter: &u8| (letter.to_ascii_lowercase() - b'a') as usize;

@@ -21,7 +21,7 @@ type Edits = HashMap<u32, String>;
 
 /// The JSON of an answer with the change that a fault makes; `None` if there is nothing in it to change. `target` is the path
 /// and query that were asked for, at `origin`.
-pub fn changed(kind: &FaultKind, text: &[u8], origin: &str, target: &str) -> Option<String> {
+pub(super) fn changed(kind: &FaultKind, text: &[u8], origin: &str, target: &str) -> Option<String> {
     let document = Document::parse(text).ok()?;
     let root = document.root();
     let mut edits = Edits::new();

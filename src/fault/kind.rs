@@ -58,7 +58,7 @@ pub struct ErrorAnswer {
 
 /// Where a fault comes in: whether the booking system is asked, and what becomes of its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FaultPoint {
+pub(crate) enum FaultPoint {
     /// It isn't asked: the answer is Umpire's, or there is none.
     BeforeUpstream,
     /// Its answer is changed.
@@ -71,7 +71,7 @@ pub enum FaultPoint {
 
 impl FaultKind {
     /// Where it comes in.
-    pub fn point(&self) -> FaultPoint {
+    pub(crate) fn point(&self) -> FaultPoint {
         match self {
             Self::Error(_) | Self::Status(_) | Self::RateLimit(_) | Self::Reset => FaultPoint::BeforeUpstream,
             Self::Delay(_) | Self::AnswerLost | Self::Cut(_) | Self::Slow(_) | Self::WrongLength(_) => {

@@ -9,7 +9,7 @@ use crate::openbooking::Stage;
 
 /// An answer that was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MadeAnswer {
+pub(crate) struct MadeAnswer {
     /// Its status.
     pub status: u16,
     /// Seconds for Retry-After.
@@ -19,7 +19,7 @@ pub struct MadeAnswer {
 }
 
 /// The answer that a fault gives in the booking system's place; `None` if it gives none.
-pub fn answer(kind: &FaultKind, stage: Stage, request: &[u8], text: &str) -> Option<MadeAnswer> {
+pub(super) fn answer(kind: &FaultKind, stage: Stage, request: &[u8], text: &str) -> Option<MadeAnswer> {
     let (error_type, status, retry_after) = match kind {
         FaultKind::Error(error) => {
             let on_items = if error.on_items { with_item_errors(error, stage, request, text) } else { None };

@@ -19,7 +19,7 @@ use crate::exchange::decode;
 use crate::proxy::upstream::{BodyError, UpstreamResponse, WireBody, full_body};
 
 /// Longest body that is gathered, in bytes. A longer one passes as it is.
-pub const MOST: usize = 16 << 20;
+pub(super) const MOST: usize = 16 << 20;
 
 /// Fields that would no longer be true of a body that was changed.
 const UNTRUE: [&str; 8] = [
@@ -34,7 +34,7 @@ const UNTRUE: [&str; 8] = [
 ];
 
 /// What gathering a body came to.
-pub enum GatheredBody {
+pub(crate) enum GatheredBody {
     /// All of it, and its trailers.
     Whole(Bytes, Option<HeaderMap>),
     /// It is longer than [`MOST`], or broke off: the body as it came.
@@ -42,7 +42,7 @@ pub enum GatheredBody {
 }
 
 /// Gathers a body up to [`MOST`] bytes.
-pub async fn gather(mut body: WireBody) -> GatheredBody {
+pub(super) async fn gather(mut body: WireBody) -> GatheredBody {
     let (mut content, mut trailers) = (BytesMut::new(), None);
     while let Some(frame) = body.frame().await {
         let frame = match frame {
@@ -64,7 +64,7 @@ pub async fn gather(mut body: WireBody) -> GatheredBody {
 }
 
 /// A body that was gathered, as one.
-pub fn put_back(content: Bytes, trailers: Option<HeaderMap>) -> WireBody {
+pub(crate) fn put_back(content: Bytes, trailers: Option<HeaderMap>) -> WireBody {
     match trailers {
         None => full_body(content),
         Some(trailers) => {
@@ -75,19 +75,19 @@ pub fn put_back(content: Bytes, trailers: Option<HeaderMap>) -> WireBody {
 }
 
 /// The content of a body without its content coding; `None` if it can't be read.
-pub fn decoded(content: &Bytes, response: &UpstreamResponse) -> Option<Bytes> {
+pub(super) fn decoded(content: &Bytes, response: &UpstreamResponse) -> Option<Bytes> {
     decode(content, &response.headers).ok().map(|content| Bytes::copy_from_slice(&content))
 }
 
 /// Adds a field to a response. A value that HTTP does not allow is left out.
-pub fn add_field(response: &mut UpstreamResponse, name: &'static str, value: &str) {
+pub(crate) fn add_field(response: &mut UpstreamResponse, name: &'static str, value: &str) {
     if HeaderValue::from_str(value).is_ok() {
         Arc::make_mut(&mut response.headers).push(name, value.to_owned());
     }
 }
 
 /// The response with another body, and with its length.
-pub fn with_body(mut response: UpstreamResponse, content: String) -> UpstreamResponse {
+pub(super) fn with_body(mut response: UpstreamResponse, content: String) -> UpstreamResponse {
     let is_untrue = |name: &str| UNTRUE.iter().any(|untrue| untrue.eq_ignore_ascii_case(name));
     let headers = Arc::make_mut(&mut response.headers);
     headers.0.retain(|field| !is_untrue(&field.name));

@@ -36,7 +36,7 @@ struct ArmedFault {
 
 /// A request, as far as it matters to faults.
 #[derive(Debug, Clone, Copy)]
-pub struct FaultCall<'c> {
+pub(crate) struct FaultCall<'c> {
     /// Its stage.
     pub stage: Stage,
     /// Its Order UUID, in lower case.
@@ -45,7 +45,7 @@ pub struct FaultCall<'c> {
 
 /// A fault that is to be made now.
 #[derive(Debug, Clone)]
-pub struct PickedFault {
+pub(crate) struct PickedFault {
     /// The fault.
     pub fault: Arc<Fault>,
     at: usize,
@@ -92,7 +92,7 @@ impl Faults {
     }
 
     /// True if a fault breaks handshakes off.
-    pub fn has_tls_failure(&self) -> bool {
+    pub(crate) fn has_tls_failure(&self) -> bool {
         self.table().faults.iter().any(|entry| entry.fault.kind == FaultKind::TlsFailure)
     }
 
@@ -103,13 +103,13 @@ impl Faults {
     }
 
     /// True if an armed fault meets requests at a stage: then they must be read whole.
-    pub fn may_meet(&self, stage: Stage) -> bool {
+    pub(crate) fn may_meet(&self, stage: Stage) -> bool {
         self.table().faults.iter().any(|entry| entry.armed && entry.fault.stages.contains(&stage))
     }
 
     /// The faults that a request meets: all that delay or slow its answer, and the first one that does something else. Each
     /// counts as made from now on.
-    pub fn pick(&self, call: FaultCall<'_>) -> Vec<PickedFault> {
+    pub(crate) fn pick(&self, call: FaultCall<'_>) -> Vec<PickedFault> {
         let mut table = self.table();
         let booking = call.uuid.and_then(|uuid| table.number_of(uuid));
         let mut picks: Vec<PickedFault> = Vec::new();
@@ -128,7 +128,7 @@ impl Faults {
     }
 
     /// There was nothing to spoil: the fault was not made.
-    pub fn take_back(&self, pick: &PickedFault) {
+    pub(crate) fn take_back(&self, pick: &PickedFault) {
         if let Some(entry) = self.table().faults.get_mut(pick.at) {
             entry.seen = entry.seen.saturating_sub(1);
             entry.made = entry.made.saturating_sub(1);

@@ -25,7 +25,7 @@ use crate::proxy::upstream::{
 use crate::proxy::wire_fault::{WireDamage, WireFault};
 
 /// Names the faults that an answer was made of.
-pub const FIELD: &str = "Umpire-Fault";
+pub(crate) const FIELD: &str = "Umpire-Fault";
 
 /// An upstream whose answers have the faults that were asked for.
 pub struct FaultyUpstream {

@@ -23,7 +23,7 @@ use std::collections::HashMap;
 use super::{Finding, Side};
 
 /// What a finding says it saw where there was nothing at its pointer, and only there.
-pub const NOTHING: &str = "nothing";
+pub(crate) const NOTHING: &str = "nothing";
 
 /// Most members that a finding names and that are looked for.
 const MOST_NAMES: usize = 8;

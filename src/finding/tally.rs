@@ -15,7 +15,7 @@ impl FindingTally {
     }
 
     /// Counts what another tally has counted.
-    pub fn add_all(&mut self, other: &Self) {
+    pub(crate) fn add_all(&mut self, other: &Self) {
         for (own, more) in self.0.iter_mut().flatten().zip(other.0.iter().flatten()) {
             *own += more;
         }
@@ -27,12 +27,12 @@ impl FindingTally {
     }
 
     /// Findings of a severity, both sides together.
-    pub fn of_severity(&self, severity: Severity) -> u64 {
+    pub(crate) fn of_severity(&self, severity: Severity) -> u64 {
         Side::ALL.into_iter().map(|side| self.get(side, severity)).sum()
     }
 
     /// Findings of a side, all severities together.
-    pub fn of_side(&self, side: Side) -> u64 {
+    pub(crate) fn of_side(&self, side: Side) -> u64 {
         self.0[side as usize].iter().sum()
     }
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 const MOST_REASONS: usize = 1_000;
 
 /// Stands for the reasons for which there was no more room.
-pub const OTHER_REASONS: &str = "other reasons";
+pub(crate) const OTHER_REASONS: &str = "other reasons";
 
 /// What a recording lacks, so that verdicts could not be given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -133,7 +133,7 @@ impl VerdictCounts {
     }
 
     /// The part of all verdicts that could not be given, from 0 to 1; 1 where no rule was asked.
-    pub fn unjudged_share(&self) -> f64 {
+    pub(crate) fn unjudged_share(&self) -> f64 {
         match self.passed + self.failed + self.not_judged {
             0 => 1.0,
             all => self.not_judged as f64 / all as f64,
@@ -146,12 +146,12 @@ impl VerdictCounts {
     }
 
     /// True if no verdict was given, or more could not be given than were.
-    pub fn is_mostly_unjudged(&self) -> bool {
+    pub(crate) fn is_mostly_unjudged(&self) -> bool {
         self.unjudged_share() > 0.5
     }
 
     /// `400 passed, 5,655 not judged: bodies are missing; save the HAR with content`
-    pub fn headline(&self) -> String {
+    pub(crate) fn headline(&self) -> String {
         let numbers = format!("{} passed, {} not judged", grouped(self.passed), grouped(self.not_judged));
         match self.main_reason() {
             Some(reason) => format!("{numbers}: {reason}"),
@@ -180,7 +180,7 @@ impl VerdictCounts {
 }
 
 /// A number with a comma before each three digits: `5,655`.
-pub fn grouped(number: u64) -> String {
+pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (place, digit) in digits.chars().enumerate() {

@@ -14,13 +14,13 @@ impl Judged {
     }
 
     /// The first eight characters of the Order UUID, enough to tell bookings apart; `-` where there is none.
-    pub fn short_uuid(&self) -> &str {
+    pub(crate) fn short_uuid(&self) -> &str {
         self.order_uuid.as_deref().map_or("-", |uuid| uuid.get(..8).unwrap_or(uuid))
     }
 
     /// Method and the tail of the path: `PUT`, `…/orders/14a19ffd`. UUIDs are cut to eight characters, the query is
     /// left out, and what is longer than 60 columns loses its start.
-    pub fn request_words(&self) -> (SafeText, SafeText) {
+    pub(crate) fn request_words(&self) -> (SafeText, SafeText) {
         // A tunnel has no path: what matters is where it was to lead.
         if self.exchange.request.method == "CONNECT" {
             let (_, authority) = self.exchange.origin.split_once("://").unwrap_or_default();
@@ -40,7 +40,7 @@ impl Judged {
     }
 
     /// The status that the booking system sent: `201`, `200~` if the answer broke off, `none` if none came.
-    pub fn status_words(&self) -> String {
+    pub(crate) fn status_words(&self) -> String {
         match (&self.exchange.response, &self.exchange.failure) {
             (Some(response), None) => response.status.to_string(),
             (Some(response), Some(_)) => format!("{}~", response.status),
@@ -49,7 +49,7 @@ impl Judged {
     }
 
     /// How long the exchange took: `35 ms`, `12.3 s`.
-    pub fn duration_words(&self) -> String {
+    pub(crate) fn duration_words(&self) -> String {
         let total = self.exchange.timing.total;
         match total.as_millis() {
             millis @ 0..10_000 => format!("{millis} ms"),
@@ -58,7 +58,7 @@ impl Judged {
     }
 
     /// What kept the exchange from being whole, in a sentence; `None` if nothing did.
-    pub fn failure_words(&self) -> Option<String> {
+    pub(crate) fn failure_words(&self) -> Option<String> {
         let failure = self.exchange.failure.as_ref()?;
         let answered = failure.answered.map(|status| format!(" (Umpire answered {status} in its place)"));
         Some(format!(

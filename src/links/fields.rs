@@ -7,7 +7,7 @@ use crate::exchange::Headers;
 
 /// Links of one field.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FieldLinks {
+pub(crate) struct FieldLinks {
     /// Which of the message's fields.
     pub field: usize,
     /// Its links; where their origins are written is told within the value.
@@ -16,7 +16,7 @@ pub struct FieldLinks {
 
 /// The links in header fields that go to `origin`: `Location`, `Content-Location`, and the targets of `Link`. The
 /// context of a `Link` (`anchor`) is a name, and stays.
-pub fn find_in_fields(fields: &Headers, origin: &Origin) -> Vec<FieldLinks> {
+pub(crate) fn find_in_fields(fields: &Headers, origin: &Origin) -> Vec<FieldLinks> {
     let (mut found, mut count, mut link_number) = (Vec::new(), 0, 0);
     for (number, field) in fields.0.iter().enumerate() {
         let is = |name: &str| field.name.eq_ignore_ascii_case(name);
@@ -52,7 +52,7 @@ pub fn find_in_fields(fields: &Headers, origin: &Origin) -> Vec<FieldLinks> {
 
 /// Where `Location` of these fields leads, if that is `host` by another scheme or port: who follows it goes past the
 /// proxy, and giving it the proxy's address would send it round in a circle.
-pub fn elsewhere<'f>(fields: &'f Headers, origin: &Origin) -> Option<&'f str> {
+pub(crate) fn elsewhere<'f>(fields: &'f Headers, origin: &Origin) -> Option<&'f str> {
     let location = fields.get("location")?;
     let (named, _) = Origin::of(location)?;
     (named.host == origin.host && named != *origin).then_some(location)

@@ -7,7 +7,7 @@ pub const BOOKING: &str = "application/vnd.openactive.booking+json";
 pub const BOOKING_V1: &str = "application/vnd.openactive.booking+json; version=1";
 
 /// Type and subtype of the RPDE media type used by open data feeds.
-pub const RPDE: &str = "application/vnd.openactive.rpde+json";
+pub(crate) const RPDE: &str = "application/vnd.openactive.rpde+json";
 
 /// A media type taken apart (RFC 9110 section 8.3.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,25 +30,25 @@ pub fn parse(value: &str) -> MediaType {
 }
 
 /// True for the media types that have a version: those of OpenActive.
-pub fn has_version(value: &str) -> bool {
+pub(crate) fn has_version(value: &str) -> bool {
     is_booking(value) || parse(value).essence == RPDE
 }
 
 /// True for the booking media type, whatever its version.
-pub fn is_booking(value: &str) -> bool {
+pub(crate) fn is_booking(value: &str) -> bool {
     value.get(..BOOKING.len()).is_some_and(|head| head.eq_ignore_ascii_case(BOOKING))
         && matches!(value.as_bytes().get(BOOKING.len()), None | Some(b';' | b' ' | b'\t'))
 }
 
 /// True for the booking media type with `version=1`.
-pub fn is_booking_v1(value: &str) -> bool {
+pub(crate) fn is_booking_v1(value: &str) -> bool {
     // The common spelling first: this is asked for every message.
     value == BOOKING_V1 || (is_booking(value) && parse(value).version.as_deref() == Some("1"))
 }
 
 /// True if an Accept header admits the booking media type, version 1 (RFC 9110 section 12.5.1).
 /// A range with `q=0` admits nothing.
-pub fn accepts_booking_v1(accept: &str) -> bool {
+pub(crate) fn accepts_booking_v1(accept: &str) -> bool {
     accept.split(',').any(|range| {
         let refused = range.split(';').skip(1).any(|parameter| {
             parameter.trim().strip_prefix("q=").is_some_and(|q| q.trim().parse::<f32>().is_ok_and(|q| q <= 0.0))
@@ -64,7 +64,7 @@ pub fn accepts_booking_v1(accept: &str) -> bool {
 }
 
 /// True if a content type says that the body is JSON: `application/json` or any `+json`.
-pub fn is_json(value: &str) -> bool {
+pub(crate) fn is_json(value: &str) -> bool {
     let essence = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     essence == "application/json" || essence == "text/json" || essence.ends_with("+json")
 }

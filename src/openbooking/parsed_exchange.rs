@@ -154,12 +154,12 @@ impl ParsedExchange {
     }
 
     /// True for a B whose body can't be read, so that only the calls before it tell whether it completes a proposal.
-    pub fn may_complete_proposal(&self) -> bool {
+    pub(crate) fn may_complete_proposal(&self) -> bool {
         self.stage == Stage::B && matches!(self.request, ParsedBody::Unreadable(_))
     }
 
     /// True if the recording doesn't hold what was answered: neither answer nor failure, or a success without its body.
-    pub fn answer_is_unknown(&self) -> bool {
+    pub(crate) fn answer_is_unknown(&self) -> bool {
         match self.status() {
             None => self.exchange.failure.is_none(),
             Some(status) => (200..300).contains(&status) && matches!(self.response, ParsedBody::Unreadable(_)),
@@ -167,7 +167,7 @@ impl ParsedExchange {
     }
 
     /// True for a call of the booking API, mistaken calls included; false for open data and anything else.
-    pub fn is_booking_call(&self) -> bool {
+    pub(crate) fn is_booking_call(&self) -> bool {
         self.endpoint != Endpoint::Outside
     }
 

@@ -84,12 +84,12 @@ impl Stage {
     }
 
     /// True for the operations that the booking API itself defines; false for open data and anything else.
-    pub fn is_booking(self) -> bool {
+    pub(crate) fn is_booking(self) -> bool {
         !matches!(self, Self::OpportunityFeed | Self::DatasetSite | Self::Other)
     }
 
     /// The root type that a request body must have, where the stage takes one.
-    pub fn request_type(self) -> Option<&'static str> {
+    pub(crate) fn request_type(self) -> Option<&'static str> {
         match self {
             Self::C1 | Self::C2 => Some("OrderQuote"),
             Self::P | Self::ProposalUpdate => Some("OrderProposal"),
@@ -179,7 +179,7 @@ pub enum Endpoint {
 
 /// What the request line says of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClassifiedCall<'p> {
+pub(crate) struct ClassifiedCall<'p> {
     /// Path and verb against the specification.
     pub endpoint: Endpoint,
     /// The stage; [`Stage::Other`] unless the endpoint is known. B-after-P reads as B here: only the body tells them apart.
@@ -196,7 +196,12 @@ pub struct ClassifiedCall<'p> {
 /// An unlisted path counts as a mistaken call of the booking API if the exchange uses the booking media type, or if it
 /// lies under a known Base URI with a path of its own and is no GET (open data and web pages may live there too).
 /// The test interface of OpenActive's test suite is outside.
-pub fn classify<'p>(method: &str, path: &'p str, base_path: Option<&str>, speaks_booking: bool) -> ClassifiedCall<'p> {
+pub(crate) fn classify<'p>(
+    method: &str,
+    path: &'p str,
+    base_path: Option<&str>,
+    speaks_booking: bool,
+) -> ClassifiedCall<'p> {
     let trimmed = path.strip_suffix('/').unwrap_or(path);
     if let Some(call) = known_path(method, trimmed) {
         return call;
@@ -214,12 +219,12 @@ pub fn classify<'p>(method: &str, path: &'p str, base_path: Option<&str>, speaks
 }
 
 /// True for a path at or below that of a Base URI; false if the Base URI has none.
-pub fn is_below(path: &str, base_path: &str) -> bool {
+pub(crate) fn is_below(path: &str, base_path: &str) -> bool {
     !base_path.is_empty() && path.strip_prefix(base_path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// True for a path of the test interface of OpenActive's test suite.
-pub fn is_test_interface(path: &str) -> bool {
+pub(crate) fn is_test_interface(path: &str) -> bool {
     path.contains("/test-interface/")
 }
 

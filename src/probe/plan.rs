@@ -17,7 +17,7 @@ const MOST_TRIED: usize = 12;
 
 /// Which probes are made.
 #[derive(Debug, Clone, Default)]
-pub struct ProbeSelection {
+pub(crate) struct ProbeSelection {
     /// Only of these rules. Empty: of all.
     pub rules: Vec<String>,
     /// Only of rules of these features of the test suite. Empty: of all.
@@ -30,7 +30,7 @@ pub struct ProbeSelection {
 
 /// A wrong request, and what has to come before it.
 #[derive(Debug, Clone)]
-pub struct Probe {
+pub(crate) struct Probe {
     /// What is wrong with it.
     pub change: RequestChange,
     /// Its stage.
@@ -45,7 +45,7 @@ pub struct Probe {
 
 /// The probes that can be made of a recording.
 #[derive(Debug, Default)]
-pub struct ProbePlan {
+pub(crate) struct ProbePlan {
     /// The probes, in the order of the rules.
     pub probes: Vec<Probe>,
     /// Changes that no good request of the recording allows, or that were left out.
@@ -69,7 +69,7 @@ fn books(stage: Stage) -> bool {
 
 impl ProbePlan {
     /// Plans the probes. `sendable` has the steps of the recording that can be sent.
-    pub fn new(
+    pub(crate) fn new(
         recorded: &JudgedRecording,
         sendable: &ResendPlan,
         book: &Arc<RuleBook>,

@@ -13,7 +13,7 @@ use crate::resend::{
 
 /// What came of a probe.
 #[derive(Debug, Clone)]
-pub struct ProbeResult {
+pub(crate) struct ProbeResult {
     /// Number of the wrong request among all requests of the run, from 0; `None` if it was not sent.
     pub request: Option<usize>,
     /// Why it was not sent.
@@ -22,7 +22,7 @@ pub struct ProbeResult {
 
 /// What came of all probes.
 #[derive(Debug, Default)]
-pub struct ProbeOutcome {
+pub(crate) struct ProbeOutcome {
     /// In the order of the plan, as far as it got.
     pub results: Vec<ProbeResult>,
     /// What could not be taken back.
@@ -33,7 +33,7 @@ pub struct ProbeOutcome {
 
 /// How far it has come.
 #[derive(Debug, Clone)]
-pub struct ProbeProgress {
+pub(crate) struct ProbeProgress {
     /// Number of the probe, from 1.
     pub probe: usize,
     /// Number of probes.
@@ -47,7 +47,7 @@ pub struct ProbeProgress {
 }
 
 /// Makes the probes of a plan. `outcome` has what was done so far also where it fails.
-pub async fn run(
+pub(crate) async fn run(
     plan: &ProbePlan,
     recorded: &JudgedRecording,
     given: &Substitutes,

@@ -17,7 +17,7 @@ use crate::rules::{Judge, RuleBook};
 
 /// An answer, and the rules on refusals that it passed.
 #[derive(Debug, Clone)]
-pub struct JudgedAnswer {
+pub(crate) struct JudgedAnswer {
     /// The exchange and the findings on it.
     pub judged: Judged,
     /// The rules on refusals that were passed.
@@ -25,7 +25,7 @@ pub struct JudgedAnswer {
 }
 
 /// Judges the exchanges of a run.
-pub fn judge_answers(
+pub(crate) fn judge_answers(
     exchanges: impl IntoIterator<Item = Exchange>,
     judge: &mut Judge,
     book: &RuleBook,
@@ -51,7 +51,7 @@ pub fn judge_answers(
 /// What is said of the answer to a wrong request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum ProbeVerdict {
+pub(crate) enum ProbeVerdict {
     /// The answer breaks a rule.
     Finding,
     /// There was no answer.
@@ -70,7 +70,7 @@ pub enum ProbeVerdict {
 
 impl ProbeVerdict {
     /// The verdict in words.
-    pub fn in_words(self) -> &'static str {
+    pub(crate) fn in_words(self) -> &'static str {
         match self {
             Self::Finding => "finding",
             Self::NoAnswer => "no answer",
@@ -85,7 +85,7 @@ impl ProbeVerdict {
 
 /// A finding on the booking system.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct FoundByProbe {
+pub(crate) struct FoundByProbe {
     /// Id of the rule.
     pub rule: String,
     /// Severity.
@@ -96,7 +96,7 @@ pub struct FoundByProbe {
 
 /// A probe and what came of it.
 #[derive(Debug, Clone, Serialize)]
-pub struct ProbeRow {
+pub(crate) struct ProbeRow {
     /// The rule that the request breaks.
     pub rule: String,
     /// What is wrong with it: the name of the rule's example.
@@ -118,7 +118,7 @@ pub struct ProbeRow {
 }
 
 /// The table of a run, in the order of its plan.
-pub fn rows(plan: &ProbePlan, outcome: &ProbeOutcome, answers: &[JudgedAnswer]) -> Vec<ProbeRow> {
+pub(crate) fn rows(plan: &ProbePlan, outcome: &ProbeOutcome, answers: &[JudgedAnswer]) -> Vec<ProbeRow> {
     let rows = plan.probes.iter().zip(&outcome.results).map(|(probe, result)| {
         let mut row = ProbeRow {
             rule: probe.change.rule.id.clone(),

@@ -83,7 +83,7 @@ impl BaseUri {
     }
 
     /// True for https.
-    pub fn is_tls(&self) -> bool {
+    pub(crate) fn is_tls(&self) -> bool {
         self.tls
     }
 }

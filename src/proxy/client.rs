@@ -55,7 +55,7 @@ const LINGER: (Duration, usize) = (Duration::from_secs(2), 1024 * 1024);
 
 /// Connection id and client address.
 #[derive(Debug, Clone, Copy)]
-pub struct ClientInfo {
+pub(crate) struct ClientInfo {
     /// Number of the connection.
     pub connection: u64,
     /// Where it comes from.
@@ -64,7 +64,7 @@ pub struct ClientInfo {
 
 /// Where the requests of a connection go.
 #[derive(Clone)]
-pub enum Route {
+pub(super) enum Route {
     /// All to one upstream.
     To(Arc<Relay>),
     /// Where each says: it is a forward proxy's.
@@ -81,10 +81,10 @@ impl Route {
 }
 
 /// What is left of a connection that became a tunnel.
-pub type ConnectUpgrade<W> = (TunnelTarget, Tunnel<<W as Transport>::ReadSide, <W as Transport>::WriteSide>);
+pub(crate) type ConnectUpgrade<W> = (TunnelTarget, Tunnel<<W as Transport>::ReadSide, <W as Transport>::WriteSide>);
 
 /// Serves one connection until it ends, becomes a tunnel or, once `shutdown` is cancelled, until its exchange has ended.
-pub async fn run<W: Transport>(
+pub(super) async fn run<W: Transport>(
     wire: W,
     route: Route,
     client_info: ClientInfo,

@@ -48,10 +48,10 @@ pub enum ProxyEvent {
 }
 
 /// Takes incidents. Called from the tasks of connections: must not wait.
-pub type EventHandler = Arc<dyn Fn(ProxyEvent) + Send + Sync>;
+pub(crate) type EventHandler = Arc<dyn Fn(ProxyEvent) + Send + Sync>;
 
 /// Why a handshake failed, in words, with what may help.
-pub fn handshake_trouble(error: &std::io::Error, of_own_ca: bool) -> String {
+pub(crate) fn handshake_trouble(error: &std::io::Error, of_own_ca: bool) -> String {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     let trust = if of_own_ca {
         "the client does not trust Umpire's certificate authority: `umpire ca trust` says what it needs"

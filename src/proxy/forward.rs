@@ -52,10 +52,10 @@ pub struct ForwardConfig {
 }
 
 /// Puts something in front of an upstream.
-pub type UpstreamWrapper = Box<dyn Fn(Arc<dyn Upstream>) -> Arc<dyn Upstream> + Send + Sync>;
+pub(crate) type UpstreamWrapper = Box<dyn Fn(Arc<dyn Upstream>) -> Arc<dyn Upstream> + Send + Sync>;
 
 /// What goes wrong on purpose with the hosts that are intercepted.
-pub struct ForwardFaults {
+pub(crate) struct ForwardFaults {
     /// Puts the faults of answers in front of a host.
     pub wrap: UpstreamWrapper,
     /// Says which handshakes are broken off.
@@ -84,7 +84,7 @@ impl ForwardConfig {
     }
 
     /// Intercepts `hosts` with certificates of `leaves`, and has `upstream` answer in their place. No connection is made.
-    pub fn standing_in(
+    pub(crate) fn standing_in(
         hosts: Arc<[HostPattern]>,
         leaves: Arc<Leaves>,
         upstream: Arc<dyn Upstream>,
@@ -104,7 +104,7 @@ impl ForwardConfig {
     }
 
     /// With faults on what it intercepts.
-    pub fn with_faults(self, faults: Option<ForwardFaults>) -> Self {
+    pub(crate) fn with_faults(self, faults: Option<ForwardFaults>) -> Self {
         Self { faults, ..self }
     }
 
@@ -144,7 +144,7 @@ impl ForwardConfig {
 }
 
 /// Decides for each request of a forward proxy: proxy it, tunnel it, or refuse it.
-pub struct ForwardProxy {
+pub(crate) struct ForwardProxy {
     forward: Arc<ForwardConfig>,
     pub(super) common: Arc<ProxyShared>,
     relays: Cache<(String, bool), Arc<Relay>>,
@@ -152,7 +152,7 @@ pub struct ForwardProxy {
 }
 
 /// What becomes of a request.
-pub enum Decision {
+pub(crate) enum Decision {
     /// It is carried.
     Proxy(Arc<Relay>),
     /// The connection becomes a tunnel.
@@ -162,7 +162,7 @@ pub enum Decision {
 }
 
 /// The other end of a tunnel.
-pub enum TunnelTarget {
+pub(crate) enum TunnelTarget {
     /// Umpire itself, in this host's place.
     Mitm {
         /// Name or address.
@@ -176,12 +176,12 @@ pub enum TunnelTarget {
 
 impl ForwardProxy {
     /// Incidents are told to `on_event`.
-    pub fn new(forward: Arc<ForwardConfig>, common: Arc<ProxyShared>, on_event: EventHandler) -> Self {
+    pub(crate) fn new(forward: Arc<ForwardConfig>, common: Arc<ProxyShared>, on_event: EventHandler) -> Self {
         Self { forward, common, relays: Cache::new(WAYS), on_event }
     }
 
     /// Decides on a request of `client`. What is meant for this proxy alone is taken out of its head.
-    pub async fn route(&self, head: &mut RequestHead, client: IpAddr) -> Decision {
+    pub(crate) async fn route(&self, head: &mut RequestHead, client: IpAddr) -> Decision {
         let given: Vec<_> = head.fields.all("proxy-authorization").map(str::to_owned).collect();
         head.fields.0.retain(|field| !field.name.eq_ignore_ascii_case("proxy-authorization"));
         let to_itself = head.method != Method::CONNECT && head.absolute.is_none();

@@ -15,12 +15,11 @@ mod outgoing;
 mod reader;
 
 pub use decoder::{BodyDecoder, ChunkError, Step};
-pub use encode::{
-    BodyEncoding, RequestShape, ResponseShape, interim_head, request_head, response_coding, response_head,
-};
+pub use encode::{BodyEncoding, RequestShape, request_head};
+pub(crate) use encode::{ResponseShape, interim_head, response_coding, response_head};
 pub use head::{HeadWatch, parse_request, parse_response};
-pub use outgoing::{FinalWriteObserver, H1SendError, MessageWriter};
-pub use reader::MessageReader;
+pub(crate) use outgoing::{FinalWriteObserver, H1SendError, MessageWriter};
+pub(crate) use reader::MessageReader;
 
 /// Name of HTTP/1.1 over TLS in ALPN.
 pub const ALPN: &[u8] = b"http/1.1";

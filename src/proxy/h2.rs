@@ -19,11 +19,11 @@ mod outgoing;
 mod packed;
 mod raw_heads;
 
-pub use duplex::{DuplexReadHalf, DuplexWriteHalf};
-pub use incoming::IncomingBody;
-pub use outgoing::{H2SendError, OutgoingBody};
-pub use packed::pack_target;
-pub use raw_heads::{RawHeads, packed_size};
+pub(crate) use duplex::{DuplexReadHalf, DuplexWriteHalf};
+pub(crate) use incoming::IncomingBody;
+pub(crate) use outgoing::{H2SendError, OutgoingBody};
+pub(crate) use packed::pack_target;
+pub(crate) use raw_heads::{RawHeads, packed_size};
 
 /// What a client of HTTP/2 sends first (RFC 9113 section 3.4).
 pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -39,7 +39,7 @@ pub const STREAMS: usize = 100;
 pub const WINDOW: u32 = 256 * 1024;
 
 /// The same of all bodies of one connection: so much that a body which nobody reads holds up no other one.
-pub const CONNECTION_WINDOW: u32 = WINDOW * STREAMS as u32;
+pub(crate) const CONNECTION_WINDOW: u32 = WINDOW * STREAMS as u32;
 
 /// Most bytes of one body that wait to be written to a connection.
-pub const SEND_BUFFER: usize = 128 * 1024;
+pub(crate) const SEND_BUFFER: usize = 128 * 1024;

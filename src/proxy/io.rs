@@ -30,7 +30,7 @@ pub trait WriteSide: AsyncWrite + Unpin + Send + Sync + 'static {
 }
 
 /// A byte stream with a broker at its other end.
-pub trait Transport: AsyncRead + AsyncWrite + Unpin + Send + 'static {
+pub(crate) trait Transport: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     /// Its reading side.
     type ReadSide: ReadSide;
     /// Its writing side.
@@ -60,35 +60,35 @@ impl WriteSide for OwnedWriteHalf {
 
 /// A TCP connection below TLS, which can be told to end with a reset when it is dropped.
 #[derive(Debug)]
-pub struct Socket {
+pub(crate) struct Socket {
     stream: TcpStream,
     doomed: ResetFlag,
 }
 
 /// Flag shared with a [`Socket`]: once set, the socket is closed with a TCP reset.
 #[derive(Debug, Clone, Default)]
-pub struct ResetFlag(Arc<AtomicBool>);
+pub(crate) struct ResetFlag(Arc<AtomicBool>);
 
 impl Socket {
     /// Ends in order, unless its flag is set.
-    pub fn new(stream: TcpStream) -> Self {
+    pub(crate) fn new(stream: TcpStream) -> Self {
         Self { stream, doomed: ResetFlag::default() }
     }
 
     /// The flag that makes it end with a reset.
-    pub fn doom(&self) -> ResetFlag {
+    pub(crate) fn doom(&self) -> ResetFlag {
         self.doomed.clone()
     }
 }
 
 impl ResetFlag {
     /// From now on the socket ends with a reset.
-    pub fn set(&self) {
+    pub(crate) fn set(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 
     /// True once it was set.
-    pub fn is_set(&self) -> bool {
+    pub(crate) fn is_set(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
@@ -137,7 +137,7 @@ impl AsyncWrite for Socket {
 
 /// A stream of which some was read ahead: that comes first, then the rest.
 #[derive(Debug)]
-pub struct PrefixedIo<S> {
+pub(crate) struct PrefixedIo<S> {
     /// What was read ahead.
     pub prefix: BytesMut,
     /// The stream behind it.
@@ -186,7 +186,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for PrefixedIo<S> {
 }
 
 /// TLS over a socket, or over whatever a tunnel is made of.
-pub struct TlsConnection<S> {
+pub(crate) struct TlsConnection<S> {
     /// TLS itself; the handshake is done.
     pub stream: TlsStream<S>,
     /// Of the socket at the bottom.
@@ -194,10 +194,10 @@ pub struct TlsConnection<S> {
 }
 
 /// The reading side of [`TlsConnection`].
-pub struct TlsReadSide<S>(ReadHalf<TlsStream<S>>);
+pub(crate) struct TlsReadSide<S>(ReadHalf<TlsStream<S>>);
 
 /// The writing side of [`TlsConnection`].
-pub struct TlsWriteSide<S> {
+pub(crate) struct TlsWriteSide<S> {
     half: WriteHalf<TlsStream<S>>,
     doom: ResetFlag,
 }

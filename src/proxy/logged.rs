@@ -12,7 +12,7 @@ use std::io;
 use crate::proxy::upstream::UpstreamError;
 
 /// An error, as the log has it.
-pub struct LoggedError<'e>(pub &'e (dyn Error + 'static));
+pub(super) struct LoggedError<'e>(pub &'e (dyn Error + 'static));
 
 /// Most errors below an error that are looked at.
 const DEEPEST: usize = 8;

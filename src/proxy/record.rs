@@ -2,6 +2,6 @@
 //!
 //! `Tee (request, response) ─► ExchangeBuilder ─► ExchangeSender ─► recorder`
 
-pub mod exchange_builder;
+pub(crate) mod exchange_builder;
 pub mod sink;
-pub mod tee;
+pub(crate) mod tee;

@@ -35,7 +35,7 @@ use crate::proxy::upstream::{
 use crate::proxy::wire_fault::{self, WireDamage};
 
 /// What all connections of a proxy share.
-pub struct ProxyShared {
+pub(crate) struct ProxyShared {
     sink: ExchangeSender,
     /// Bounds.
     pub limits: Limits,
@@ -47,13 +47,13 @@ pub struct ProxyShared {
 
 impl ProxyShared {
     /// `cut` tells why exchanges are dropped: it is cancelled before they are cut off at shutdown.
-    pub fn new(sink: ExchangeSender, limits: Limits, cut: CancellationToken) -> Self {
+    pub(crate) fn new(sink: ExchangeSender, limits: Limits, cut: CancellationToken) -> Self {
         Self { sink, limits, exchanges: AtomicU64::new(1), evict_idle: Notify::new(), cut }
     }
 }
 
 /// Forwards requests to one upstream.
-pub struct Relay {
+pub(crate) struct Relay {
     upstream: Arc<dyn Upstream>,
     recorded: bool,
     /// Told why the upstream can't be reached, in place of the broker.
@@ -64,7 +64,7 @@ pub struct Relay {
 }
 
 /// A response on its way to the client.
-pub struct ProxiedResponse {
+pub(crate) struct ProxiedResponse {
     /// Status code.
     pub status: StatusCode,
     /// Reason phrase.
@@ -87,27 +87,27 @@ pub struct ProxiedResponse {
 
 impl Relay {
     /// Nothing is asked of the upstream yet.
-    pub fn new(upstream: Arc<dyn Upstream>, common: Arc<ProxyShared>) -> Self {
+    pub(crate) fn new(upstream: Arc<dyn Upstream>, common: Arc<ProxyShared>) -> Self {
         Self { upstream, recorded: true, report_unreachable: None, links: None, common }
     }
 
     /// The same, but nothing of it is recorded.
-    pub fn unrecorded(self) -> Self {
+    pub(crate) fn unrecorded(self) -> Self {
         Self { recorded: false, ..self }
     }
 
     /// The same, but the broker is not told why the upstream can't be reached: the recording says it, else `on_event` is told.
-    pub fn keeping_reasons(self, on_event: EventHandler) -> Self {
+    pub(crate) fn keeping_reasons(self, on_event: EventHandler) -> Self {
         Self { report_unreachable: Some(on_event), ..self }
     }
 
     /// Records that no request ever came, because broker and Umpire found no common TLS in a tunnel to this host.
-    pub async fn no_handshake(&self, connection: u64, detail: String) {
+    pub(crate) async fn no_handshake(&self, connection: u64, detail: String) {
         self.without_request(connection, FailureKind::NoHandshake, detail, None).await;
     }
 
     /// Records that no request ever came, because Umpire broke the handshake off itself.
-    pub async fn broken_handshake(&self, connection: u64) {
+    pub(crate) async fn broken_handshake(&self, connection: u64) {
         let simulated = Simulated { by: Simulator::Fault, detail: "tls-failure".to_owned() };
         let detail = "the TLS handshake was broken off".to_owned();
         self.without_request(connection, FailureKind::Fault, detail, Some(simulated)).await;
@@ -135,13 +135,13 @@ impl Relay {
     }
 
     /// Links that lead past the proxy are rewritten on their way to the broker.
-    pub fn rewriting(self, links: Option<Rewriter>) -> Self {
+    pub(crate) fn rewriting(self, links: Option<Rewriter>) -> Self {
         Self { links, ..self }
     }
 
     /// Forwards a request and returns the response; Umpire's own if there is no other. `trailers` are those of the body,
     /// once they have come.
-    pub async fn forward(
+    pub(crate) async fn forward(
         &self,
         connection: u64,
         head: RequestHead,
@@ -279,7 +279,7 @@ impl ProxiedResponse {
     }
 
     /// A response of Umpire's own, which is no part of the recording.
-    pub fn own(response: Response<WireBody>) -> Self {
+    pub(crate) fn own(response: Response<WireBody>) -> Self {
         let (parts, body) = response.into_parts();
         Self {
             status: parts.status,

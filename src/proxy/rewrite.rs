@@ -23,7 +23,7 @@ use crate::links::{self, FieldLinks, Link, LinkMedia, Origin};
 use crate::proxy::upstream::{BodyError, WireBody};
 
 /// Largest body, as it is on the wire, that is gathered to be rewritten; a larger one passes as it is.
-pub const MOST: usize = 8 * 1024 * 1024;
+pub(super) const MOST: usize = 8 * 1024 * 1024;
 
 /// Fields that would no longer be true of the content.
 const UNTRUE: [&str; 6] =
@@ -31,13 +31,13 @@ const UNTRUE: [&str; 6] =
 
 /// Rewrites links to one booking system.
 #[derive(Debug, Clone)]
-pub struct Rewriter {
+pub(crate) struct Rewriter {
     origin: Origin,
     scheme: &'static str,
 }
 
 /// An answer on its way to the broker.
-pub struct RewrittenResponse {
+pub(crate) struct RewrittenResponse {
     /// The body to send.
     pub body: WireBody,
     /// The fields to send.
@@ -48,7 +48,7 @@ pub struct RewrittenResponse {
 
 impl Rewriter {
     /// For links to `origin`, given to brokers that come over TLS or not.
-    pub fn new(origin: &str, tls: bool) -> Option<Self> {
+    pub(crate) fn new(origin: &str, tls: bool) -> Option<Self> {
         let scheme = if tls { "https" } else { "http" };
         Some(Self { origin: Origin::of(origin)?.0, scheme })
     }
@@ -64,7 +64,7 @@ impl Rewriter {
 
     /// Passes an answer on, rewritten if it has links that lead past the proxy. `bodiless`: its fields may speak of a
     /// body, but none follows.
-    pub async fn pass(
+    pub(crate) async fn pass(
         &self,
         request: &Headers,
         status: u16,

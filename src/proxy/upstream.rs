@@ -26,7 +26,7 @@ use crate::proxy::wire_fault::WireFault;
 pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
 
 /// A body in transit, either way.
-pub type WireBody = BoxBody<Bytes, BodyError>;
+pub(crate) type WireBody = BoxBody<Bytes, BodyError>;
 
 /// Answers requests in the booking system's place.
 pub trait Upstream: Send + Sync + 'static {
@@ -86,7 +86,7 @@ impl OutboundRequest {
     }
 
     /// Takes the body out, and leaves an empty one.
-    pub fn take_body(&mut self) -> WireBody {
+    pub(crate) fn take_body(&mut self) -> WireBody {
         std::mem::replace(&mut self.body, empty_body())
     }
 }
@@ -134,19 +134,19 @@ impl UpstreamResponse {
     }
 
     /// The reason phrase to write.
-    pub fn reason_phrase(&self) -> Bytes {
+    pub(crate) fn reason_phrase(&self) -> Bytes {
         let usual = self.status.canonical_reason().unwrap_or_default();
         self.reason.clone().unwrap_or_else(|| Bytes::from_static(usual.as_bytes()))
     }
 
     /// The same response with another body.
-    pub fn map_body(self, body: impl FnOnce(WireBody) -> WireBody) -> Self {
+    pub(crate) fn map_body(self, body: impl FnOnce(WireBody) -> WireBody) -> Self {
         Self { body: body(self.body), ..self }
     }
 }
 
 /// A body without content.
-pub fn empty_body() -> WireBody {
+pub(crate) fn empty_body() -> WireBody {
     Empty::new().map_err(|never| match never {}).boxed()
 }
 
@@ -156,7 +156,7 @@ pub fn full_body(content: impl Into<Bytes>) -> WireBody {
 }
 
 /// Host and perhaps port of an origin.
-pub fn authority_of(origin: &str) -> &str {
+pub(crate) fn authority_of(origin: &str) -> &str {
     origin.split_once("://").map_or(origin, |(_, authority)| authority)
 }
 
@@ -231,7 +231,7 @@ impl InformationalReceiver {
     }
 
     /// The next one. Of a request whose answer has come there is none any more, and this stays pending.
-    pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<InformationalResponse> {
+    pub(crate) fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<InformationalResponse> {
         let mut interims = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(head) = interims.waiting.pop_front() {
             return Poll::Ready(head);
@@ -258,7 +258,7 @@ pub struct UpgradedIo {
 
 /// Why the body of a request failed at its source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum RequestFault {
+pub(crate) enum RequestFault {
     /// It breaks the rules of its transfer coding.
     #[error("{0}")]
     Malformed(#[from] crate::proxy::h1::ChunkError),
@@ -268,7 +268,7 @@ pub enum RequestFault {
 }
 
 /// What kind of failure it is that a request's body failed that way.
-pub fn fault_of_request(error: &BodyError) -> FailureKind {
+pub(crate) fn fault_of_request(error: &BodyError) -> FailureKind {
     match error.downcast_ref() {
         Some(RequestFault::Malformed(_)) => FailureKind::BadRequest,
         // Of trailers.

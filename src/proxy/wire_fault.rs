@@ -29,10 +29,11 @@ const TICK: Duration = Duration::from_millis(100);
 const CUT_AFTER: u64 = 64;
 
 /// Why a handshake ended, for the record.
-pub const HANDSHAKE_BROKEN_OFF: &str = "Umpire broke the handshake off itself, as it was told to (--fault tls-failure)";
+pub(crate) const HANDSHAKE_BROKEN_OFF: &str =
+    "Umpire broke the handshake off itself, as it was told to (--fault tls-failure)";
 
 /// Asked for each connection over TLS: true breaks its handshake off.
-pub type TlsFault = Arc<dyn Fn() -> bool + Send + Sync>;
+pub(crate) type TlsFault = Arc<dyn Fn() -> bool + Send + Sync>;
 
 /// What the proxy does to a response on its way to the client.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -64,7 +65,7 @@ pub enum WireDamage {
 
 impl WireDamage {
     /// What happened, for the record.
-    pub fn describe(self) -> &'static str {
+    pub(crate) fn describe(self) -> &'static str {
         match self {
             Self::Reset => "nothing of the answer was sent, and the connection was reset",
             Self::Cut { .. } => "the answer's body was cut off",
@@ -96,7 +97,7 @@ impl WireDamage {
 }
 
 /// A body at so many bytes a second.
-pub fn slow(body: WireBody, bytes_per_second: u64) -> WireBody {
+pub(crate) fn slow(body: WireBody, bytes_per_second: u64) -> WireBody {
     if bytes_per_second == 0 {
         return body;
     }

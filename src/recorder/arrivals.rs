@@ -22,7 +22,7 @@ pub(super) struct Arrivals {
 
 impl Arrivals {
     /// Another one has arrived.
-    pub fn arrive(&mut self, now: Instant) {
+    pub(crate) fn arrive(&mut self, now: Instant) {
         let is_new = self.marks.back().is_none_or(|(_, at)| now.saturating_duration_since(*at) >= GRAIN);
         if is_new && self.marks.len() < MOST {
             self.marks.push_back((self.arrived, now));
@@ -31,7 +31,7 @@ impl Arrivals {
     }
 
     /// The oldest of those that waited have been dealt with.
-    pub fn finish(&mut self, count: u64) {
+    pub(super) fn finish(&mut self, count: u64) {
         self.finished += count;
         while self.marks.get(1).is_some_and(|(before, _)| *before <= self.finished) {
             self.marks.pop_front();
@@ -42,7 +42,7 @@ impl Arrivals {
     }
 
     /// The newest of those that waited will never be dealt with.
-    pub fn lose(&mut self, count: u64) {
+    pub(crate) fn lose(&mut self, count: u64) {
         self.arrived = self.arrived.saturating_sub(count);
         while self.marks.back().is_some_and(|(before, _)| *before >= self.arrived) {
             self.marks.pop_back();
@@ -51,7 +51,7 @@ impl Arrivals {
     }
 
     /// How long the oldest one has waited; zero where none waits.
-    pub fn lag(&self, now: Instant) -> Duration {
+    pub(super) fn lag(&self, now: Instant) -> Duration {
         self.marks.front().map_or(Duration::ZERO, |(_, at)| now.saturating_duration_since(*at))
     }
 }

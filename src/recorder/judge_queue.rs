@@ -51,7 +51,7 @@ pub(super) enum NextToJudge {
 
 impl NextToJudge {
     /// Exchanges in it.
-    pub fn count(&self) -> u64 {
+    pub(super) fn count(&self) -> u64 {
         match self {
             Self::Exchange(_) => 1,
             Self::RowRange(stretch) => stretch.count,
@@ -136,7 +136,7 @@ impl JudgeQueue {
     /// Puts an exchange behind the others. `appended` says in which file of the recording it was appended, and at which
     /// index there; one that was not waits for room. Should there be such a one while others wait on disk, it is left out:
     /// it is missing from the recording, and counted there.
-    pub fn put(&mut self, next: ToJudge, appended: Option<(&Path, u64)>) -> Result<(), JudgeIsGone> {
+    pub(super) fn put(&mut self, next: ToJudge, appended: Option<(&Path, u64)>) -> Result<(), JudgeIsGone> {
         let mut state = self.shared.state();
         if state.gone {
             state.not_taken += 1;
@@ -172,7 +172,7 @@ impl JudgeQueue {
     }
 
     /// What was appended is on disk.
-    pub fn committed(&mut self) {
+    pub(super) fn committed(&mut self) {
         if !self.appended.is_empty() {
             self.shared.state().stretches.extend(self.appended.drain(..));
             self.shared.changed.notify_all();
@@ -180,14 +180,14 @@ impl JudgeQueue {
     }
 
     /// Exchanges that nobody judges, because the judge has ended; 0 while it has not.
-    pub fn not_taken(&self) -> u64 {
+    pub(crate) fn not_taken(&self) -> u64 {
         let state = self.shared.state();
         let on_disk = state.stretches.iter().chain(&self.appended).map(|stretch| stretch.count).sum::<u64>();
         if state.gone { state.not_taken + state.queue.len() as u64 + on_disk } else { 0 }
     }
 
     /// What was appended since the last commit is lost.
-    pub fn lost(&mut self) {
+    pub(super) fn lost(&mut self) {
         let lost = self.appended.drain(..).map(|stretch| stretch.count).sum();
         if lost > 0 {
             let mut state = self.shared.state();
@@ -206,7 +206,7 @@ impl Drop for JudgeQueue {
 
 impl JudgeQueueReceiver {
     /// What is to be judged next; waits for it, no longer than `patience` if that is given. `None`: that was all.
-    pub fn next(&self, patience: Option<Duration>) -> Option<NextToJudge> {
+    pub(super) fn next(&self, patience: Option<Duration>) -> Option<NextToJudge> {
         let mut state = self.0.state();
         state.finish_at_hand();
         loop {
@@ -248,14 +248,14 @@ impl JudgeQueueReceiver {
 
     /// How many exchanges are recorded, and how long the oldest that is not judged has waited. The judge has finished what it
     /// had taken.
-    pub fn progress(&self) -> (u64, Duration) {
+    pub(super) fn progress(&self) -> (u64, Duration) {
         let mut state = self.0.state();
         state.finish_at_hand();
         (state.recorded, state.arrivals.lag(Instant::now()))
     }
 
     /// How many exchanges wait on disk.
-    pub fn on_disk(&self) -> u64 {
+    pub(crate) fn on_disk(&self) -> u64 {
         self.0.state().stretches.iter().map(|stretch| stretch.count).sum()
     }
 }

@@ -347,14 +347,14 @@ impl LiveJudge {
 }
 
 /// What is said of exchanges that there was no more time to judge.
-pub fn unjudged_in_words(unjudged: u64) -> String {
+pub(crate) fn unjudged_in_words(unjudged: u64) -> String {
     let were = if unjudged == 1 { "was" } else { "were" };
     let exchanges = text::count(unjudged, "more exchange");
     format!("The end came before {exchanges} {were} judged. Of a recording `umpire check` judges all of them.")
 }
 
 /// What is said of exchanges that were not judged because judging failed.
-pub fn failed_in_words(failed: u64, why: &str) -> String {
+pub(crate) fn failed_in_words(failed: u64, why: &str) -> String {
     let exchanges = text::count(failed, "exchange");
     format!("{exchanges} recorded and not judged, because {why}. `umpire check` judges the recording.")
 }

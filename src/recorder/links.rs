@@ -21,7 +21,7 @@ const LARGEST: usize = 16 * 1024 * 1024;
 
 /// Finds links in responses that lead past the proxy, and reports each once.
 #[derive(Debug)]
-pub struct BypassLinkDetector {
+pub(crate) struct BypassLinkDetector {
     origins: Vec<Origin>,
     rewriting: bool,
     /// Path of the answer, and place within it.
@@ -30,13 +30,13 @@ pub struct BypassLinkDetector {
 
 impl BypassLinkDetector {
     /// Watches for links of booking systems to themselves; `rewriting` if the proxy rewrites what it can.
-    pub fn new<'u>(upstreams: impl Iterator<Item = &'u str>, rewriting: bool) -> Self {
+    pub(crate) fn new<'u>(upstreams: impl Iterator<Item = &'u str>, rewriting: bool) -> Self {
         let origins = upstreams.filter_map(Origin::of).map(|(origin, _)| origin).collect();
         Self { origins, rewriting, said: HashSet::new() }
     }
 
     /// What there is to say of an exchange.
-    pub fn look_at(&mut self, exchange: &Exchange) -> Vec<String> {
+    pub(crate) fn look_at(&mut self, exchange: &Exchange) -> Vec<String> {
         let Some(response) = &exchange.response else { return Vec::new() };
         let origin = Origin::of(&exchange.origin).map(|(origin, _)| origin);
         let Some(origin) = origin.filter(|origin| self.said.len() < MOST && self.origins.contains(origin)) else {

@@ -37,7 +37,7 @@ impl RedactionLevel {
     }
 
     /// For people, who want to know whom they may give it to.
-    pub fn in_words(self) -> &'static str {
+    pub(crate) fn in_words(self) -> &'static str {
         match self {
             Self::Nothing => "nothing is replaced: secrets and personal data may be in it",
             Self::Unknown => "unknown: secrets and personal data may be in it",

@@ -16,7 +16,7 @@ use crate::shape::{Bindings, replace_uuids};
 
 /// How much later everything is.
 #[derive(Debug, Clone, Copy)]
-pub struct Shift {
+pub(super) struct Shift {
     /// Seconds between the recording and the replay.
     pub seconds: i64,
     /// When the recorded answer was given.
@@ -34,7 +34,7 @@ impl Shift {
 
 /// What replaces what in an answer.
 #[derive(Clone, Copy)]
-pub struct AnswerChanges<'c> {
+pub(crate) struct AnswerChanges<'c> {
     /// What the client chose.
     pub bindings: Option<&'c Bindings>,
     /// The present Order UUID for a recorded one.
@@ -44,11 +44,11 @@ pub struct AnswerChanges<'c> {
 }
 
 /// A stretch of a text, and what comes in its place.
-pub type TextEdit = (Range<usize>, String);
+pub(crate) type TextEdit = (Range<usize>, String);
 
 impl AnswerChanges<'_> {
     /// The edits of a JSON document below a value, whose pointer is given. `keeps_time` are pointers of parts whose times stay.
-    pub fn edits(&self, value: Value<'_>, pointer: &str, edits: &mut Vec<TextEdit>) {
+    pub(crate) fn edits(&self, value: Value<'_>, pointer: &str, edits: &mut Vec<TextEdit>) {
         self.walk(value, &mut pointer.to_owned(), "", "", edits);
     }
 
@@ -104,7 +104,7 @@ impl AnswerChanges<'_> {
     }
 
     /// The header fields, for content that was changed or not.
-    pub fn fields(&self, recorded: &Headers, length: Option<usize>, is_changed: bool) -> Headers {
+    pub(super) fn fields(&self, recorded: &Headers, length: Option<usize>, is_changed: bool) -> Headers {
         let mut fields = Headers(Vec::with_capacity(recorded.0.len()), OmittedFields::Nothing);
         for field in &recorded.0 {
             let name = field.name.to_ascii_lowercase();
@@ -139,7 +139,7 @@ fn shifted(text: &str, seconds: i64) -> Option<String> {
 }
 
 /// The text of a document with edits in it, which are in the order of the text.
-pub fn edited(document: &Document, edits: &[TextEdit]) -> Vec<u8> {
+pub(crate) fn edited(document: &Document, edits: &[TextEdit]) -> Vec<u8> {
     let text = document.text();
     let mut out = Vec::with_capacity(text.len() + 256);
     let mut done = 0;
@@ -153,6 +153,6 @@ pub fn edited(document: &Document, edits: &[TextEdit]) -> Vec<u8> {
 }
 
 /// Content in the codings that the recorded answer had; `None` where they can't be made.
-pub fn coded(content: Vec<u8>, recorded: &Headers) -> Option<Bytes> {
+pub(super) fn coded(content: Vec<u8>, recorded: &Headers) -> Option<Bytes> {
     encode(&content, recorded).map(Bytes::from)
 }

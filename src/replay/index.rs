@@ -15,11 +15,11 @@ use crate::openbooking::{Stage, classify};
 use crate::shape::{Normalizer, RequestOutline, Shape, is_safe};
 
 /// Number of an entry: the position of its exchange in all recordings of the replay, from 0 on.
-pub type EntryNumber = u32;
+pub(crate) type EntryNumber = u32;
 
 /// An exchange of a recording.
 #[derive(Debug, Clone, Copy)]
-pub struct ReplayEntry {
+pub(crate) struct ReplayEntry {
     /// Which recording.
     pub file: u16,
     /// 0-based index within that recording.
@@ -44,14 +44,14 @@ pub struct ReplayEntry {
 
 impl ReplayEntry {
     /// True if it changed an order, for all that is known.
-    pub fn changed_order(&self) -> bool {
+    pub(crate) fn changed_order(&self) -> bool {
         self.moves && (200..300).contains(&self.status) && !self.is_c1
     }
 }
 
 /// All exchanges of one Order UUID.
 #[derive(Debug)]
-pub struct RecordedBooking {
+pub(crate) struct RecordedBooking {
     /// Its UUID.
     pub uuid: u128,
     /// Its exchanges in recorded order.
@@ -60,7 +60,7 @@ pub struct RecordedBooking {
 
 /// The exchanges that ask for the same.
 #[derive(Debug, Default)]
-pub struct OperationGroup {
+pub(crate) struct OperationGroup {
     /// Those that begin a booking.
     pub first: Vec<EntryNumber>,
     /// The others.
@@ -69,7 +69,7 @@ pub struct OperationGroup {
 
 /// The exchanges of all recordings.
 #[derive(Debug, Default)]
-pub struct ReplayIndex {
+pub(crate) struct ReplayIndex {
     /// In recorded order.
     pub entries: Vec<ReplayEntry>,
     /// Bookings in the order of their first exchanges.
@@ -85,7 +85,7 @@ pub struct ReplayIndex {
 
 impl ReplayIndex {
     /// Adds the next exchange.
-    pub fn add(&mut self, file: u16, index: u32, exchange: &Exchange) {
+    pub(super) fn add(&mut self, file: u16, index: u32, exchange: &Exchange) {
         let number = self.entries.len() as EntryNumber;
         let normalizer = Normalizer { is_order: &|uuid| self.by_uuid.contains_key(&uuid), origin: None };
         let asked = RequestOutline::read(&exchange.request, normalizer);
@@ -138,47 +138,47 @@ impl ReplayIndex {
     }
 
     /// The number of an operation.
-    pub fn operation(&self, key: &str) -> Option<u32> {
+    pub(super) fn operation(&self, key: &str) -> Option<u32> {
         self.operations.get(key).copied()
     }
 
     /// The name of an operation.
-    pub fn operation_key(&self, operation: u32) -> &str {
+    pub(crate) fn operation_key(&self, operation: u32) -> &str {
         self.operations.iter().find(|(_, number)| **number == operation).map_or("", |(key, _)| key)
     }
 
     /// The names of all operations.
-    pub fn operation_keys(&self) -> impl Iterator<Item = (&str, u32)> {
+    pub(crate) fn operation_keys(&self) -> impl Iterator<Item = (&str, u32)> {
         self.operations.iter().map(|(key, &number)| (&**key, number))
     }
 
     /// The exchanges of an operation.
-    pub fn of_operation(&self, operation: u32) -> &[EntryNumber] {
+    pub(crate) fn of_operation(&self, operation: u32) -> &[EntryNumber] {
         self.of_operation.get(operation as usize).map_or(&[], Vec::as_slice)
     }
 
     /// The exchanges that ask for the same.
-    pub fn group(&self, operation: u32, shape: Shape) -> Option<&OperationGroup> {
+    pub(super) fn group(&self, operation: u32, shape: Shape) -> Option<&OperationGroup> {
         self.groups.get(&(operation, shape))
     }
 
     /// The booking of an Order UUID.
-    pub fn booking_of(&self, uuid: u128) -> Option<u32> {
+    pub(crate) fn booking_of(&self, uuid: u128) -> Option<u32> {
         self.by_uuid.get(&uuid).copied()
     }
 
     /// How many callers there are.
-    pub fn callers(&self) -> u16 {
+    pub(crate) fn callers(&self) -> u16 {
         self.callers.len() as u16
     }
 
     /// An entry.
-    pub fn entry(&self, number: EntryNumber) -> &ReplayEntry {
+    pub(super) fn entry(&self, number: EntryNumber) -> &ReplayEntry {
         &self.entries[number as usize]
     }
 
     /// The exchanges of a booking that ask for this, and whose answer is there, in recorded order.
-    pub fn within(&self, booking: u32, operation: u32, shape: Shape) -> Vec<EntryNumber> {
+    pub(super) fn within(&self, booking: u32, operation: u32, shape: Shape) -> Vec<EntryNumber> {
         let fits = |&number: &EntryNumber| {
             let entry = self.entry(number);
             entry.operation == operation && entry.shape == Some(shape)

@@ -21,7 +21,7 @@ const KEPT: usize = 64 << 20;
 const COMMIT_EVERY: u64 = 200;
 
 /// One recording.
-pub struct ReplaySource {
+pub(crate) struct ReplaySource {
     /// Its file as given.
     pub file: PathBuf,
     /// What is known of it as a whole.
@@ -53,14 +53,14 @@ struct SpilledExchanges {
 
 /// The exchanges of a recording that are yet to be looked at, in recorded order. Those of a capture come without the bytes of
 /// their response bodies.
-pub struct UnreadExchanges {
+pub(crate) struct UnreadExchanges {
     exchanges: Exchanges,
     copy: bool,
 }
 
 impl ReplaySource {
     /// Opens a recording, and begins to read it.
-    pub fn open(file: &Path) -> Result<(Self, UnreadExchanges), ReplayError> {
+    pub(super) fn open(file: &Path) -> Result<(Self, UnreadExchanges), ReplayError> {
         let recording = capture::open(file)?;
         let (meta, copy) = (recording.meta, recording.format != capture::RecordingFormat::Capture);
         let (kept, exchanges) = if copy {
@@ -73,7 +73,7 @@ impl ReplaySource {
     }
 
     /// The exchange at a 0-based index that was read before.
-    pub fn exchange(&self, index: u32) -> Result<Exchange, CaptureError> {
+    pub(super) fn exchange(&self, index: u32) -> Result<Exchange, CaptureError> {
         let missing = || CaptureError::Exchange {
             file: self.file.clone(),
             index: index.into(),
@@ -93,7 +93,7 @@ impl ReplaySource {
     }
 
     /// The next exchange of the recording, which can be asked for from then on.
-    pub fn read(&self, unread: &mut UnreadExchanges) -> Option<Result<Exchange, ReplayError>> {
+    pub(super) fn read(&self, unread: &mut UnreadExchanges) -> Option<Result<Exchange, ReplayError>> {
         let exchange = match unread.exchanges.next()? {
             Ok(exchange) => exchange,
             Err(error) => return Some(Err(error.into())),
@@ -108,7 +108,7 @@ impl ReplaySource {
     }
 
     /// The name of its file without folders.
-    pub fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         self.file
             .file_name()
             .map_or_else(|| self.file.display().to_string(), |name| name.to_string_lossy().into_owned())
@@ -148,7 +148,7 @@ impl CopiedExchanges {
 
 impl ReplaySource {
     /// Makes everything that was read available.
-    pub fn settle(&self) -> Result<(), ReplayError> {
+    pub(crate) fn settle(&self) -> Result<(), ReplayError> {
         match &self.kept {
             StoredEntry::OnDisk(_) => Ok(()),
             StoredEntry::Copied(copied) => Ok(copied.read().unwrap_or_else(PoisonError::into_inner).commit()?),

@@ -24,7 +24,7 @@ const BETWEEN: u32 = 10_000;
 
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ReplayMatch {
+pub(crate) enum ReplayMatch {
     /// An exchange that belongs to no booking; its index among those that ask for the same.
     Loose(EntryNumber, usize),
     /// An exchange of the booking of the run of this UUID.
@@ -35,7 +35,7 @@ pub enum ReplayMatch {
 
 /// Why nothing was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NotFound {
+pub(super) enum NotFound {
     /// Nothing of that operation was recorded.
     Operation,
     /// Nothing asks for the same.
@@ -52,7 +52,7 @@ pub enum NotFound {
 
 /// A request and who makes it.
 #[derive(Clone, Copy)]
-pub struct MatchQuery<'q> {
+pub(crate) struct MatchQuery<'q> {
     /// The request.
     pub asked: &'q RequestOutline,
     /// Number of its operation.
@@ -93,7 +93,11 @@ fn answerable(index: &ReplayIndex, numbers: &[EntryNumber], caller: Caller) -> R
 }
 
 /// Finds the exchange that answers a request.
-pub fn find(index: &ReplayIndex, state: &ReplayState, question: MatchQuery<'_>) -> Result<ReplayMatch, NotFound> {
+pub(super) fn find(
+    index: &ReplayIndex,
+    state: &ReplayState,
+    question: MatchQuery<'_>,
+) -> Result<ReplayMatch, NotFound> {
     let Some(uuid) = question.asked.order else { return loose(index, state, question) };
     let Some(run) = state.runs.get(&uuid) else {
         let booking = match index.booking_of(uuid).filter(|&booking| has(index, booking, question)) {
@@ -172,7 +176,7 @@ fn sibling(index: &ReplayIndex, run: &BookingRun, question: MatchQuery<'_>) -> O
 }
 
 /// A run as it would be in another booking: the same requests, with the exchanges that answer them there.
-pub fn moved(index: &ReplayIndex, run: &BookingRun, booking: u32) -> BookingRun {
+pub(super) fn moved(index: &ReplayIndex, run: &BookingRun, booking: u32) -> BookingRun {
     let mut moved = BookingRun::new(booking, run.uuid.clone());
     for step in &run.steps {
         let twins = index.within(booking, step.operation, step.shape);

@@ -5,14 +5,14 @@ use super::matching::NotFound;
 use crate::shape::{DifferenceKind, LeafDifference, RequestOutline};
 
 /// Most exchanges that are compared with a request in order to find the nearest.
-pub const COMPARED: usize = 200;
+pub(crate) const COMPARED: usize = 200;
 
 /// Most differences that are told.
-pub const DIFFERENCES: usize = 20;
+pub(crate) const DIFFERENCES: usize = 20;
 
 /// A request that the recording doesn't answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Miss {
+pub(crate) struct Miss {
     /// Method.
     pub method: String,
     /// Path and query.
@@ -24,10 +24,10 @@ pub struct Miss {
 }
 
 /// Names an exchange in words, such as `exchange 12`.
-pub type NameExchange<'n> = &'n dyn Fn(EntryNumber) -> String;
+pub(crate) type NameExchange<'n> = &'n dyn Fn(EntryNumber) -> String;
 
 /// Why a request is not answered, in words.
-pub fn describe(
+pub(crate) fn describe(
     index: &ReplayIndex,
     asked: &RequestOutline,
     why: &NotFound,

@@ -17,7 +17,7 @@ const MOST_HELD: usize = 10_000;
 
 /// An item of a page that is to be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PageItem {
+pub(crate) struct PageItem {
     /// The page that has it.
     pub page: EntryNumber,
     /// 0-based index of it there.
@@ -28,7 +28,7 @@ pub struct PageItem {
 
 /// What a page is made of.
 #[derive(Debug, PartialEq, Eq)]
-pub struct PagePlan {
+pub(crate) struct PagePlan {
     /// The items to tell.
     pub items: Vec<PageItem>,
     /// Those that are held.
@@ -37,18 +37,18 @@ pub struct PagePlan {
 
 impl PagePlan {
     /// True if nothing of the page is told although there is something to tell: the client is to ask again.
-    pub fn waits(&self) -> bool {
+    pub(super) fn waits(&self) -> bool {
         self.items.is_empty() && !self.held.is_empty()
     }
 
     /// True if the page is told as it was recorded.
-    pub fn is_recorded(&self, page: EntryNumber, items: usize) -> bool {
+    pub(super) fn is_recorded(&self, page: EntryNumber, items: usize) -> bool {
         self.items.len() == items && self.items.iter().enumerate().all(|(at, item)| item.page == page && item.at == at)
     }
 }
 
 /// The items of a document, if it is a page of a feed (RPDE).
-pub fn items_of(document: &Document) -> Option<Vec<Value<'_>>> {
+pub(crate) fn items_of(document: &Document) -> Option<Vec<Value<'_>>> {
     let root = document.root();
     root.get("next")?;
     let items = root.get("items").filter(|items| items.is_array())?;
@@ -73,7 +73,7 @@ fn reached(index: &ReplayIndex, state: &ReplayState, booking: u32, page: EntryNu
 }
 
 /// What to tell of a page: its own items, and those of pages before it that were held and have been reached.
-pub fn plan(
+pub(crate) fn plan(
     index: &ReplayIndex,
     state: &ReplayState,
     page: EntryNumber,
@@ -102,7 +102,7 @@ pub fn plan(
 }
 
 /// Notes what was told, and what is still to be.
-pub fn has_told(
+pub(crate) fn has_told(
     index: &ReplayIndex,
     state: &mut ReplayState,
     path: &str,
@@ -133,7 +133,7 @@ pub fn has_told(
 }
 
 /// The text of a page with these items, each as JSON, and `next` in place of its own if given.
-pub fn text_with(document: &Document, items: &[String], next: Option<&str>) -> String {
+pub(crate) fn text_with(document: &Document, items: &[String], next: Option<&str>) -> String {
     let mut text = String::from("{");
     for (index, (name, value)) in document.root().entries().enumerate() {
         if index > 0 {

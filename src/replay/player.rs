@@ -38,7 +38,7 @@ const MOST_TOLD: usize = 1_000;
 
 /// What came of a request.
 #[derive(Debug)]
-pub enum ReplayOutcome {
+pub(crate) enum ReplayOutcome {
     /// An answer.
     Served(Box<ServedAnswer>),
     /// The recording has none.
@@ -49,7 +49,7 @@ pub enum ReplayOutcome {
 
 /// An answer.
 #[derive(Debug)]
-pub struct ServedAnswer {
+pub(crate) struct ServedAnswer {
     /// Name of the recording.
     pub recording: Arc<str>,
     /// Its number there, from 1 on.
@@ -74,7 +74,7 @@ pub struct ServedAnswer {
 
 /// How recordings are played.
 #[derive(Debug, Clone)]
-pub struct PlayerSettings {
+pub(crate) struct PlayerSettings {
     /// How time passes.
     pub time: TimeMode,
     /// The nearest exchange is served where none fits.
@@ -97,7 +97,7 @@ impl ParsedRecorded {
 }
 
 /// Plays recordings. See the module.
-pub struct Player {
+pub(crate) struct Player {
     /// What is known of the recorded exchanges so far.
     pub index: ReplayIndex,
     sources: Arc<[ReplaySource]>,
@@ -116,7 +116,7 @@ pub struct Player {
 
 impl Player {
     /// A player of recordings that have yet to be indexed. `began` is when their first exchange was.
-    pub fn new(sources: Arc<[ReplaySource]>, rules: PlayerSettings, origin: String, began: Timestamp) -> Self {
+    pub(super) fn new(sources: Arc<[ReplaySource]>, rules: PlayerSettings, origin: String, began: Timestamp) -> Self {
         Self {
             index: ReplayIndex::default(),
             sources,
@@ -132,7 +132,7 @@ impl Player {
     }
 
     /// Answers a request that came at `now`. `own` is the origin by which the client knows this machine.
-    pub fn answer(
+    pub(super) fn answer(
         &mut self,
         request: &Request,
         own: Option<&str>,
@@ -348,12 +348,12 @@ impl Player {
     }
 
     /// What it amounts to so far: served, nearest taken, misses.
-    pub fn tally(&self) -> (u64, u64, u64) {
+    pub(super) fn tally(&self) -> (u64, u64, u64) {
         (self.counts.served, self.counts.nearest, self.counts.misses)
     }
 
     /// What it amounts to so far.
-    pub fn report(&self) -> ReplayReport {
+    pub(super) fn report(&self) -> ReplayReport {
         let numbers = 0..self.index.entries.len() as EntryNumber;
         let never = numbers.filter(|&number| !self.counts.was_asked(number));
         let never_asked = never.clone().count() as u64;

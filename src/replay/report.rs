@@ -10,7 +10,7 @@ const MOST_MISSES: usize = 1_000;
 
 /// Counts while a replay runs.
 #[derive(Debug, Default)]
-pub struct Counts {
+pub(super) struct Counts {
     /// Answers that were served because they fit.
     pub served: u64,
     /// Answers that were served because nothing was nearer.
@@ -24,7 +24,7 @@ pub struct Counts {
 
 impl Counts {
     /// Counts an exchange that was served.
-    pub fn has_served(&mut self, number: EntryNumber, nearest: bool) {
+    pub(crate) fn has_served(&mut self, number: EntryNumber, nearest: bool) {
         if nearest {
             self.nearest += 1;
         } else {
@@ -38,7 +38,7 @@ impl Counts {
     }
 
     /// Counts a request that was not answered.
-    pub fn has_missed(&mut self, miss: Miss) {
+    pub(crate) fn has_missed(&mut self, miss: Miss) {
         self.misses += 1;
         if self.missed.len() < MOST_MISSES {
             self.missed.push(miss);
@@ -46,7 +46,7 @@ impl Counts {
     }
 
     /// True if an exchange was served at least once.
-    pub fn was_asked(&self, number: EntryNumber) -> bool {
+    pub(crate) fn was_asked(&self, number: EntryNumber) -> bool {
         let (word, bit) = (number as usize / 64, number % 64);
         self.asked.get(word).is_some_and(|asked| asked & 1 << bit != 0)
     }

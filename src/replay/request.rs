@@ -6,7 +6,7 @@ use crate::exchange::Headers;
 
 /// Who calls, as far as recordings tell: never by value, only one from another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Caller {
+pub(crate) enum Caller {
     /// Without credentials.
     Nobody,
     /// The recording doesn't say.
@@ -16,7 +16,7 @@ pub enum Caller {
 }
 
 /// The credentials of a request.
-pub fn credentials(headers: &Headers) -> Option<&[u8]> {
+pub(super) fn credentials(headers: &Headers) -> Option<&[u8]> {
     let field = headers.0.iter().find(|field| field.name.eq_ignore_ascii_case("authorization"))?;
     Some(&field.value)
 }

@@ -24,7 +24,7 @@ const MOST_CALLERS: usize = 10_000;
 
 /// A request of a run, and what was served.
 #[derive(Debug, Clone)]
-pub struct RunStep {
+pub(crate) struct RunStep {
     /// Its operation.
     pub operation: u32,
     /// What it asked for.
@@ -39,7 +39,7 @@ pub struct RunStep {
 
 /// A booking of the client, played after a recorded one.
 #[derive(Debug)]
-pub struct BookingRun {
+pub(crate) struct BookingRun {
     /// The recorded booking.
     pub booking: u32,
     /// The present Order UUID as the client writes it.
@@ -56,12 +56,12 @@ pub struct BookingRun {
 
 impl BookingRun {
     /// A run of which nothing has been served.
-    pub fn new(booking: u32, uuid: String) -> Self {
+    pub(super) fn new(booking: u32, uuid: String) -> Self {
         Self { booking, uuid, steps: Vec::new(), bindings: Bindings::default(), told: Vec::new(), used: 0 }
     }
 
     /// When an exchange was served, counted in requests.
-    pub fn served_at(&self, number: EntryNumber) -> Option<u64> {
+    pub(crate) fn served_at(&self, number: EntryNumber) -> Option<u64> {
         self.steps.iter().rev().find(|step| step.number == number).map(|step| step.at)
     }
 
@@ -74,7 +74,7 @@ impl BookingRun {
 
 /// Where the client is in a list of exchanges that ask for the same.
 #[derive(Debug, Clone, Copy)]
-pub struct Position {
+pub(super) struct Position {
     /// Index of the one that was served last.
     pub at: usize,
     /// Requests that may have changed something, up to then.
@@ -85,7 +85,7 @@ pub struct Position {
 
 /// How far the client has got.
 #[derive(Debug, Default)]
-pub struct ReplayState {
+pub(crate) struct ReplayState {
     /// The bookings of the client, by their present Order UUID.
     pub runs: HashMap<u128, BookingRun>,
     /// The last runs of each recorded booking, in the order in which they began.
@@ -112,7 +112,7 @@ pub struct ReplayState {
 
 impl ReplayState {
     /// Who calls, if these credentials have been used before.
-    pub fn caller(&self, credentials: Option<&[u8]>) -> Option<Caller> {
+    pub(super) fn caller(&self, credentials: Option<&[u8]>) -> Option<Caller> {
         match credentials {
             None => Some(Caller::Nobody),
             Some(credentials) => self.callers.get(credentials).map(|&class| Caller::Known(class)),
@@ -121,7 +121,12 @@ impl ReplayState {
 
     /// Takes credentials that are used for the first time for those of the first recorded caller among `wanted` that nobody
     /// stands for yet.
-    pub fn meet(&mut self, credentials: &[u8], wanted: impl Iterator<Item = u16>, index: &ReplayIndex) -> Caller {
+    pub(crate) fn meet(
+        &mut self,
+        credentials: &[u8],
+        wanted: impl Iterator<Item = u16>,
+        index: &ReplayIndex,
+    ) -> Caller {
         let taken = |class: &u16| self.callers.values().any(|other| other == class);
         let mut wanted: Vec<u16> = wanted.collect();
         wanted.sort_unstable();
@@ -135,17 +140,17 @@ impl ReplayState {
     }
 
     /// The present Order UUID for a recorded one, if the client has such a booking.
-    pub fn present(&self, index: &ReplayIndex, recorded: u128) -> Option<String> {
+    pub(super) fn present(&self, index: &ReplayIndex, recorded: u128) -> Option<String> {
         Some(self.latest(index.booking_of(recorded)?)?.uuid.clone())
     }
 
     /// The last run of a recorded booking.
-    pub fn latest(&self, booking: u32) -> Option<&BookingRun> {
+    pub(crate) fn latest(&self, booking: u32) -> Option<&BookingRun> {
         self.runs.get(self.runs_of.get(&booking)?.last()?)
     }
 
     /// Begins a run, or has one go over to another booking.
-    pub fn place(&mut self, uuid: u128, run: BookingRun) {
+    pub(super) fn place(&mut self, uuid: u128, run: BookingRun) {
         let booking = run.booking;
         if let Some(before) = self.runs.insert(uuid, run)
             && let Some(runs) = self.runs_of.get_mut(&before.booking)
@@ -160,7 +165,7 @@ impl ReplayState {
     }
 
     /// Notes that an exchange without a booking, which changed nothing, was served.
-    pub fn has_read(&mut self, number: EntryNumber) {
+    pub(crate) fn has_read(&mut self, number: EntryNumber) {
         if self.last_read.is_some_and(|last| number < last) {
             self.rewinds = (self.rewinds.0 + 1, number);
         }
@@ -168,7 +173,7 @@ impl ReplayState {
     }
 
     /// Notes what was served to a run, which begins with it or not.
-    pub fn has_served(&mut self, uuid: u128, step: RunStep, begins: bool) {
+    pub(crate) fn has_served(&mut self, uuid: u128, step: RunStep, begins: bool) {
         let requests = self.requests;
         let last = self.last_of_group.entry((step.operation, step.shape)).or_insert(step.number);
         // A request that comes again moves nothing back.

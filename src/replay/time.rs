@@ -19,7 +19,7 @@ pub enum TimeMode {
 }
 
 /// A date and time, or a date, so many seconds later, in the form in which it was written; `None` for anything else.
-pub fn later(text: &str, seconds: i64) -> Option<String> {
+pub(super) fn later(text: &str, seconds: i64) -> Option<String> {
     if !text.is_ascii() {
         return None;
     }
@@ -43,19 +43,19 @@ pub fn later(text: &str, seconds: i64) -> Option<String> {
 }
 
 /// A date as HTTP writes it (RFC 9110 section 5.6.7).
-pub fn http_date(at: Timestamp) -> String {
+pub(crate) fn http_date(at: Timestamp) -> String {
     at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
 /// The instant that such a date is.
-pub fn from_http_date(text: &str) -> Option<Timestamp> {
+pub(crate) fn from_http_date(text: &str) -> Option<Timestamp> {
     let text = text.trim().strip_suffix(" GMT")?;
     let then = DateTime::strptime("%a, %d %b %Y %H:%M:%S", text).ok()?;
     jiff::tz::Offset::UTC.to_timestamp(then).ok()
 }
 
 /// Whole seconds from one instant to another.
-pub fn seconds_between(from: Timestamp, to: Timestamp) -> i64 {
+pub(crate) fn seconds_between(from: Timestamp, to: Timestamp) -> i64 {
     to.as_second() - from.as_second()
 }
 

@@ -26,7 +26,7 @@ pub const MAX_REQUEST: usize = 64 << 20;
 const PATIENCE: Duration = Duration::from_millis(50);
 
 /// Says which exchange an answer was made of: `exchange=12; bound`.
-pub const FIELD: &str = "Umpire-Replay";
+pub(crate) const FIELD: &str = "Umpire-Replay";
 
 impl Upstream for Replay {
     fn origin(&self) -> &str {

@@ -70,7 +70,7 @@ pub struct OmittedCounts {
 
 impl OmittedCounts {
     /// True if there was room for everything.
-    pub fn is_nothing(self) -> bool {
+    pub(crate) fn is_nothing(self) -> bool {
         self == Self::default()
     }
 }
@@ -160,7 +160,7 @@ impl SimulatedReport {
     }
 
     /// The same in a sentence, of a file with so many exchanges.
-    pub fn in_words(&self, exchanges: u64) -> String {
+    pub(crate) fn in_words(&self, exchanges: u64) -> String {
         let Self { by, exchanges: count, of } = self;
         if *by == Simulator::Fault.as_str() {
             return format!(
@@ -218,7 +218,7 @@ impl CheckReport {
 
     /// Says that most could not be judged, of all files or of one of them, why, and what to do about it. Whoever reads only one
     /// line of a report has to read this one. `None` where all files could be judged.
-    pub fn headline(&self) -> Option<String> {
+    pub(crate) fn headline(&self) -> Option<String> {
         if self.exchanges() == 0 {
             return None;
         }

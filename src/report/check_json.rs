@@ -15,7 +15,7 @@ use crate::finding::{Gap, Severity, VerdictCounts};
 use crate::text::Printer;
 
 /// Version of the contract; it grows when a field changes its meaning or goes.
-pub const FORMAT_VERSION: u32 = 1;
+pub(crate) const FORMAT_VERSION: u32 = 1;
 
 #[derive(Serialize)]
 struct Report<'r> {

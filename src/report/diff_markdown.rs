@@ -12,7 +12,7 @@ use crate::text::{Printer, SafeText, safe, visible};
 const MOST_ROWS: usize = 200;
 
 /// Writes how two recordings differ. `all` lists the differences that any two runs have, too.
-pub fn diff_markdown(out: &mut Printer<'_>, diff: &RecordingDiff, all: bool) -> io::Result<()> {
+pub(crate) fn diff_markdown(out: &mut Printer<'_>, diff: &RecordingDiff, all: bool) -> io::Result<()> {
     out.line(safe!["# ", cell(&diff.a.recording), " and ", cell(&diff.b.recording), "\n"])?;
     out.line(safe![cell(summary(diff).as_str()), "."])?;
     let row = |change: &VerdictChange| {

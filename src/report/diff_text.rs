@@ -13,7 +13,7 @@ use crate::text::{self, Printer, SafeText, safe, safe_format, visible};
 const MOST_UNPAIRED: usize = 50;
 
 /// Writes how two recordings differ. `all` lists the differences that any two runs have, too.
-pub fn diff_text(out: &mut Printer<'_>, diff: &RecordingDiff, all: bool, paint: Paint) -> io::Result<()> {
+pub(crate) fn diff_text(out: &mut Printer<'_>, diff: &RecordingDiff, all: bool, paint: Paint) -> io::Result<()> {
     if !diff.verdicts.is_empty() {
         let title = text::count(diff.verdicts.len() as u64, "changed verdict");
         out.line(paint.ink(ReportStyle::Bold, title))?;

@@ -182,7 +182,7 @@ fn cause(number: usize, finding: &Finding, follow: &[&Finding], booking: &Bookin
 }
 
 /// One finding by itself, for an issue or a message.
-pub fn finding_markdown(finding: &Finding) -> SafeText {
+pub(crate) fn finding_markdown(finding: &Finding) -> SafeText {
     let Finding { rule, severity, stage, .. } = finding;
     let of = finding
         .number()

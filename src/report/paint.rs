@@ -37,7 +37,7 @@ impl Paint {
 
     /// What suits the standard output: colours on a terminal unless `NO_COLOR` is set to something, and its width.
     #[expect(clippy::disallowed_methods, reason = "it is asked, not written to")]
-    pub fn for_stdout() -> Self {
+    pub(crate) fn for_stdout() -> Self {
         if !std::io::stdout().is_terminal() {
             return Self::PLAIN;
         }

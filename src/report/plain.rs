@@ -37,7 +37,7 @@ pub struct PlainReport<W> {
 }
 
 impl<W: Write> PlainReport<W> {
-    /// Writes to `out`, usually the locked standard output with [`Paint::for_stdout`].
+    /// Writes to `out`, usually the locked standard output with `Paint::for_stdout`.
     pub fn new(out: W, paint: Paint) -> Self {
         Self { out, paint, viewing: false, recording_to: None, unread: HashSet::new() }
     }

@@ -21,7 +21,7 @@ const COLUMNS: [usize; 4] = [64, 48, 48, 10];
 
 /// What probes came to.
 #[derive(Debug)]
-pub struct ProbeReport {
+pub(crate) struct ProbeReport {
     /// Probes that were to be made.
     pub planned: u64,
     /// It was stopped before the end.
@@ -61,7 +61,7 @@ struct CoverageChange<'r> {
 
 impl ProbeReport {
     /// How many probes came to which verdict.
-    pub fn verdicts(&self) -> BTreeMap<ProbeVerdict, u64> {
+    pub(crate) fn verdicts(&self) -> BTreeMap<ProbeVerdict, u64> {
         let mut counts = BTreeMap::new();
         for row in &self.rows {
             *counts.entry(row.verdict).or_default() += 1;
@@ -70,7 +70,7 @@ impl ProbeReport {
     }
 
     /// True if no answer broke a rule.
-    pub fn is_clean(&self) -> bool {
+    pub(crate) fn is_clean(&self) -> bool {
         !self.rows.iter().any(|row| matches!(row.verdict, ProbeVerdict::Finding | ProbeVerdict::NoAnswer))
     }
 
@@ -93,7 +93,7 @@ impl ProbeReport {
 }
 
 /// Writes the report in words.
-pub fn probe_text(out: &mut Printer<'_>, report: &ProbeReport, paint: Paint) -> io::Result<()> {
+pub(crate) fn probe_text(out: &mut Printer<'_>, report: &ProbeReport, paint: Paint) -> io::Result<()> {
     let line = |cells: [&str; 4], ink: ReportStyle| {
         let [asked, expected, answered, verdict] = cells;
         let [a, b, c, d] = COLUMNS;
@@ -136,7 +136,7 @@ pub fn probe_text(out: &mut Printer<'_>, report: &ProbeReport, paint: Paint) -> 
 }
 
 /// Writes the report as JSON.
-pub fn probe_json(out: &mut Printer<'_>, report: &ProbeReport) -> io::Result<()> {
+pub(crate) fn probe_json(out: &mut Printer<'_>, report: &ProbeReport) -> io::Result<()> {
     out.json(&ReportJson {
         format_version: 1,
         planned: report.planned,
@@ -152,7 +152,7 @@ pub fn probe_json(out: &mut Printer<'_>, report: &ProbeReport) -> io::Result<()>
 }
 
 /// Writes the report as Markdown.
-pub fn probe_markdown(out: &mut Printer<'_>, report: &ProbeReport) -> io::Result<()> {
+pub(crate) fn probe_markdown(out: &mut Printer<'_>, report: &ProbeReport) -> io::Result<()> {
     out.line(safe!["# Wrong requests and their answers\n\n", report.last_line(), "."])?;
     let rows = report.rows.iter().map(|row| {
         let findings: Vec<String> =

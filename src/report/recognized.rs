@@ -72,7 +72,7 @@ impl Recognized {
 
     /// Which paths were seen in place of calls of the booking API, where there is none among other exchanges. `remedy` says
     /// which option names the Base URI.
-    pub fn paths_seen(&self, remedy: bool) -> Option<String> {
+    pub(crate) fn paths_seen(&self, remedy: bool) -> Option<String> {
         if self.calls > 0 || self.others == 0 {
             return None;
         }

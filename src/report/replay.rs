@@ -15,7 +15,7 @@ use crate::text::{self, Printer, safe};
 const MOST: usize = 20;
 
 /// Writes the report in words.
-pub fn replay_text(out: &mut Printer<'_>, report: &ReplayReport) -> io::Result<()> {
+pub(crate) fn replay_text(out: &mut Printer<'_>, report: &ReplayReport) -> io::Result<()> {
     let paint = Paint::for_stdout();
     let mut line = safe!["\nreplay: ", text::count(report.served, "answer"), " served"];
     if report.nearest > 0 {
@@ -54,7 +54,7 @@ struct ReplayLine<'r> {
 }
 
 /// Writes the report as one line of JSON (docs/events.md).
-pub fn replay_json(out: &mut Printer<'_>, report: &ReplayReport) -> io::Result<()> {
+pub(crate) fn replay_json(out: &mut Printer<'_>, report: &ReplayReport) -> io::Result<()> {
     out.json_line(&ReplayLine { event: "replay", report })?;
     out.flush()
 }

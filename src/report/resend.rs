@@ -19,7 +19,7 @@ const MOST: usize = 50;
 
 /// What a resend came to.
 #[derive(Debug, Serialize)]
-pub struct ResendReport {
+pub(crate) struct ResendReport {
     /// Version of the JSON form.
     pub format_version: u32,
     /// Requests that were to be sent.
@@ -42,7 +42,7 @@ pub struct ResendReport {
 
 /// Something that was not sent.
 #[derive(Debug, Serialize)]
-pub struct LeftOutReport {
+pub(crate) struct LeftOutReport {
     /// A booking or an exchange.
     pub what: String,
     /// Why.
@@ -51,7 +51,7 @@ pub struct LeftOutReport {
 
 /// A booking that is left at the booking system.
 #[derive(Debug, Serialize)]
-pub struct LeftBookedReport {
+pub(crate) struct LeftBookedReport {
     /// Its Order UUID.
     pub uuid: String,
     /// `order`, `proposal` or `quote`.
@@ -60,7 +60,12 @@ pub struct LeftBookedReport {
 
 impl ResendReport {
     /// The report on a run.
-    pub fn new(plan: &ResendPlan, outcome: &ResendOutcome, left: &[LeftBooking], capture: Option<String>) -> Self {
+    pub(crate) fn new(
+        plan: &ResendPlan,
+        outcome: &ResendOutcome,
+        left: &[LeftBooking],
+        capture: Option<String>,
+    ) -> Self {
         let left_out = |left: &Omission| LeftOutReport { what: left.what.clone(), why: left.why.clone() };
         let booked = left.iter().filter(|left| left.kind != BookedKind::Quote);
         Self {
@@ -80,7 +85,7 @@ impl ResendReport {
 }
 
 /// Writes the report in words.
-pub fn resend_text(out: &mut Printer<'_>, report: &ResendReport, all: bool, paint: Paint) -> io::Result<()> {
+pub(crate) fn resend_text(out: &mut Printer<'_>, report: &ResendReport, all: bool, paint: Paint) -> io::Result<()> {
     if let Some(diff) = &report.diff {
         diff_text(out, diff, all, paint)?;
     }
@@ -109,7 +114,7 @@ fn listed(
 }
 
 /// Writes the report as Markdown.
-pub fn resend_markdown(out: &mut Printer<'_>, report: &ResendReport, all: bool) -> io::Result<()> {
+pub(crate) fn resend_markdown(out: &mut Printer<'_>, report: &ResendReport, all: bool) -> io::Result<()> {
     if let Some(diff) = &report.diff {
         diff_markdown(out, diff, all)?;
     }

@@ -10,7 +10,7 @@ use crate::openbooking::Stage;
 
 /// What is left of a booking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BookedKind {
+pub(crate) enum BookedKind {
     /// A quote, which may hold a lease.
     Quote,
     /// A proposal.
@@ -21,7 +21,7 @@ pub enum BookedKind {
 
 impl BookedKind {
     /// The kind in words.
-    pub fn in_words(self) -> &'static str {
+    pub(crate) fn in_words(self) -> &'static str {
         match self {
             Self::Quote => "quote",
             Self::Proposal => "proposal",
@@ -32,7 +32,7 @@ impl BookedKind {
 
 /// A booking that was left at the booking system.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LeftBooking {
+pub(crate) struct LeftBooking {
     /// Its Order UUID.
     pub uuid: String,
     /// What is left.

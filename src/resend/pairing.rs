@@ -10,7 +10,7 @@ use crate::diff::{ExchangePair, JudgedRecording, Pairing};
 
 /// The pairing of a recording with what was recorded of its resend. What was left out counts for neither, nor do pages of
 /// feeds that were asked for in between.
-pub fn pairing(plan: &ResendPlan, outcome: &ResendOutcome, present: &JudgedRecording) -> Pairing {
+pub(crate) fn pairing(plan: &ResendPlan, outcome: &ResendOutcome, present: &JudgedRecording) -> Pairing {
     let mut bookings = HashMap::new();
     let sent: HashMap<usize, usize> = outcome.sent.iter().copied().collect();
     let mut pairs = Vec::new();

@@ -19,7 +19,7 @@ use crate::shape::{Normalizer, RequestOutline, find_uuids};
 
 /// Which bookings are sent again.
 #[derive(Debug, Clone, Default)]
-pub struct BookingSelection {
+pub(crate) struct BookingSelection {
     /// Order UUIDs, or their beginnings. Empty: any.
     pub bookings: Vec<String>,
     /// Only what has a call of one of these stages, up to its last one. Empty: any.
@@ -40,7 +40,7 @@ impl BookingSelection {
 
 /// Why there is nothing to send.
 #[derive(Debug, thiserror::Error)]
-pub enum PlanError {
+pub(crate) enum PlanError {
     /// What is personal in the recording can't be found out.
     #[error(transparent)]
     Redact(#[from] RedactError),
@@ -56,7 +56,7 @@ pub enum PlanError {
 
 /// A request that is to be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ResendStep {
+pub(crate) struct ResendStep {
     /// Place of the recorded exchange.
     pub place: usize,
     /// The recorded UUID of the order that it is about.
@@ -67,7 +67,7 @@ pub struct ResendStep {
 
 /// Something that is not sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Omission {
+pub(crate) struct Omission {
     /// What it is: a booking or an exchange.
     pub what: String,
     /// Why.
@@ -76,7 +76,7 @@ pub struct Omission {
 
 /// What is to be sent, in recorded order.
 #[derive(Debug, Clone)]
-pub struct ResendPlan {
+pub(crate) struct ResendPlan {
     /// The requests.
     pub steps: Vec<ResendStep>,
     /// How many bookings they make.
@@ -91,7 +91,7 @@ pub struct ResendPlan {
 
 impl ResendPlan {
     /// Plans what is to be sent.
-    pub fn new(
+    pub(crate) fn new(
         recorded: &JudgedRecording,
         redaction: RedactionLevel,
         selection: &BookingSelection,
@@ -164,7 +164,7 @@ impl ResendPlan {
     }
 
     /// A plan of these steps alone.
-    pub fn of_steps(steps: Vec<ResendStep>) -> Self {
+    pub(crate) fn of_steps(steps: Vec<ResendStep>) -> Self {
         let (left_out, missing, personal) = (Vec::new(), BTreeSet::new(), HashMap::new());
         Self { steps, bookings: 1, left_out, missing, personal }
     }

@@ -28,7 +28,7 @@ const OWN_FIELDS: [&str; 12] = [
 ];
 
 /// A request as it is sent.
-pub type PreparedRequest = ClientRequest;
+pub(crate) type PreparedRequest = ClientRequest;
 
 /// Which credentials a request is sent with.
 #[derive(Clone, Copy)]

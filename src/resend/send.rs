@@ -40,7 +40,7 @@ const MOST_PAGES: u32 = 200;
 
 /// Where the requests go.
 #[derive(Debug, Clone)]
-pub struct ResendTarget {
+pub(crate) struct ResendTarget {
     /// Host and port of the session's listener.
     pub listener: String,
     /// Origin of the booking system.
@@ -55,7 +55,7 @@ pub struct ResendTarget {
 
 /// How fast requests are sent.
 #[derive(Debug, Clone, Copy)]
-pub struct SendPace {
+pub(crate) struct SendPace {
     /// Least time between two requests.
     pub between: Duration,
     /// How long a feed is asked for what the recorded one told.
@@ -66,7 +66,7 @@ pub struct SendPace {
 
 /// Why the run can't go on.
 #[derive(Debug, thiserror::Error)]
-pub enum ResendError {
+pub(crate) enum ResendError {
     /// The listener of the session gives no answer.
     #[error(transparent)]
     Client(#[from] HttpClientError),
@@ -80,7 +80,7 @@ pub enum ResendError {
 
 /// How far it has come.
 #[derive(Debug, Clone)]
-pub struct ResendProgress {
+pub(crate) struct ResendProgress {
     /// Number of the step, from 1.
     pub step: usize,
     /// Number of steps.
@@ -99,7 +99,7 @@ pub struct ResendProgress {
 
 /// What came of a run.
 #[derive(Debug, Default)]
-pub struct ResendOutcome {
+pub(crate) struct ResendOutcome {
     /// Places of recorded exchanges, and the number of the request that was sent for each, from 0.
     pub sent: Vec<(usize, usize)>,
     /// It was stopped before the end.
@@ -109,7 +109,7 @@ pub struct ResendOutcome {
 }
 
 /// Sends a recording again.
-pub struct Resender<'r> {
+pub(crate) struct Resender<'r> {
     recorded: &'r JudgedRecording,
     given: &'r Substitutes,
     target: ResendTarget,
@@ -130,7 +130,7 @@ pub struct Resender<'r> {
 
 impl<'r> Resender<'r> {
     /// A resender to `target` that stops when `stop` is cancelled.
-    pub fn new(
+    pub(crate) fn new(
         recorded: &'r JudgedRecording,
         plan: &ResendPlan,
         given: &'r Substitutes,
@@ -164,20 +164,20 @@ impl<'r> Resender<'r> {
     }
 
     /// The request of a step, as it would be sent now.
-    pub fn prepared(&self, step: &ResendStep) -> PreparedRequest {
+    pub(crate) fn prepared(&self, step: &ResendStep) -> PreparedRequest {
         let is_recorded = |name: &str| self.field_names.contains(name);
         let credentials = SentCredentials { given: self.given, caller: step.caller, is_recorded: &is_recorded };
         prepare(&self.recorded.exchanges[step.place].exchange, step.order, &self.carried, credentials)
     }
 
     /// Requests that were sent so far.
-    pub fn requests(&self) -> usize {
+    pub(crate) fn requests(&self) -> usize {
         self.requests
     }
 
     /// Sends a changed request in place of that of a step; `None` if it was stopped before. Credentials that were changed stay
     /// as they are.
-    pub async fn send_changed(
+    pub(crate) async fn send_changed(
         &mut self,
         step: &ResendStep,
         changed: &Exchange,
@@ -199,7 +199,7 @@ impl<'r> Resender<'r> {
     }
 
     /// A changed request in place of that of a step, as it would be sent now.
-    pub fn changed(&self, step: &ResendStep, changed: &Exchange) -> PreparedRequest {
+    pub(crate) fn changed(&self, step: &ResendStep, changed: &Exchange) -> PreparedRequest {
         let judged = &self.recorded.exchanges[step.place];
         let field = |exchange: &Exchange| exchange.request.headers.get("authorization").map(str::to_owned);
         let keeps = field(changed) != field(&judged.exchange);
@@ -215,7 +215,7 @@ impl<'r> Resender<'r> {
     }
 
     /// Sends the steps of a plan. `outcome` has what was done so far also where it fails.
-    pub async fn run(
+    pub(crate) async fn run(
         &mut self,
         plan: &ResendPlan,
         outcome: &mut ResendOutcome,
@@ -382,12 +382,12 @@ impl<'r> Resender<'r> {
     }
 
     /// What is booked at the booking system, quotes too.
-    pub fn left(&self) -> Vec<LeftBooking> {
+    pub(crate) fn left(&self) -> Vec<LeftBooking> {
         self.booked.left()
     }
 
     /// Cancels, rejects or deletes what is left. `stop` ends it.
-    pub async fn tidy(&mut self, stop: CancellationToken) -> Result<(), ResendError> {
+    pub(crate) async fn tidy(&mut self, stop: CancellationToken) -> Result<(), ResendError> {
         self.stop = stop;
         for left in self.booked.left() {
             let own_headers = self.headers_of.get(&left.uuid).cloned().unwrap_or_default();

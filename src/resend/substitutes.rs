@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 /// A value that has to be given before a request can be sent.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum MissingValue {
+pub(crate) enum MissingValue {
     /// A header field of a recorded caller; the first one is 1.
     Field {
         /// Which caller.
@@ -41,7 +41,7 @@ impl fmt::Display for MissingValue {
 
 /// A header field that is none.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum HeaderError {
+pub(crate) enum HeaderError {
     /// No colon.
     #[error("a header field is written NAME: VALUE, or CALLER:NAME: VALUE for another caller than the first")]
     NoColon,
@@ -55,14 +55,14 @@ pub enum HeaderError {
 
 /// Values given by the user. They are never printed, so there is no `Debug`.
 #[derive(Default, Clone)]
-pub struct Substitutes {
+pub(crate) struct Substitutes {
     headers: HashMap<(u16, String), Bytes>,
     values: HashMap<String, String>,
 }
 
 impl Substitutes {
     /// Takes up a header field, written `NAME: VALUE` or `CALLER:NAME: VALUE`.
-    pub fn add_header(&mut self, written: &str) -> Result<(), HeaderError> {
+    pub(crate) fn add_header(&mut self, written: &str) -> Result<(), HeaderError> {
         let (first, rest) = written.split_once(':').ok_or(HeaderError::NoColon)?;
         let (caller, name, value) = match first.trim().parse::<u16>() {
             Ok(caller) => {
@@ -85,22 +85,22 @@ impl Substitutes {
     }
 
     /// Takes up the value at a JSON pointer in request bodies.
-    pub fn add_value(&mut self, pointer: &str, value: &str) {
+    pub(crate) fn add_value(&mut self, pointer: &str, value: &str) {
         self.values.insert(pointer.to_owned(), value.to_owned());
     }
 
     /// A header field of a caller.
-    pub fn header(&self, caller: u16, name: &str) -> Option<&Bytes> {
+    pub(crate) fn header(&self, caller: u16, name: &str) -> Option<&Bytes> {
         self.headers.get(&(caller, name.to_ascii_lowercase()))
     }
 
     /// The header fields of a caller.
-    pub fn headers(&self, caller: u16) -> impl Iterator<Item = (&str, &Bytes)> {
+    pub(crate) fn headers(&self, caller: u16) -> impl Iterator<Item = (&str, &Bytes)> {
         self.headers.iter().filter(move |((of, _), _)| *of == caller).map(|((_, name), value)| (name.as_str(), value))
     }
 
     /// The value at a JSON pointer.
-    pub fn value(&self, pointer: &str) -> Option<&str> {
+    pub(crate) fn value(&self, pointer: &str) -> Option<&str> {
         self.values.get(pointer).map(String::as_str)
     }
 }

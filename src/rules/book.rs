@@ -2,16 +2,16 @@
 //!
 //! `TOML ─► definition ─► rule_compiler ─► Rule ─► RuleBook, with a plan for each kind of exchange`
 
-pub mod aliases;
-pub mod definition;
-pub mod error;
-pub mod expression_file;
-pub mod features;
-pub mod files;
-pub mod plan;
-pub mod reference;
-pub mod rule;
-pub mod rule_book;
-pub mod rule_compiler;
-pub mod settings;
-pub mod tables;
+pub(super) mod aliases;
+pub(super) mod definition;
+pub(super) mod error;
+pub(crate) mod expression_file;
+pub(super) mod features;
+pub(super) mod files;
+pub(crate) mod plan;
+pub(super) mod reference;
+pub(super) mod rule;
+pub(crate) mod rule_book;
+pub(crate) mod rule_compiler;
+pub(super) mod settings;
+pub(super) mod tables;

@@ -5,12 +5,12 @@
 //! Builtins:            what it does  ─► called while an expression is evaluated
 //! ```
 
-pub mod checks;
-pub mod functions;
-pub mod money;
-pub mod nodes;
-pub mod refusal;
-pub mod select;
+pub(super) mod checks;
+pub(super) mod functions;
+pub(crate) mod money;
+pub(super) mod nodes;
+pub(super) mod refusal;
+pub(super) mod select;
 
 use std::sync::LazyLock;
 
@@ -19,7 +19,7 @@ use functions::FUNCTIONS;
 use select::{member, select};
 
 /// What functions and members do.
-pub fn builtins() -> &'static Builtins {
+pub(crate) fn builtins() -> &'static Builtins {
     static BUILTINS: LazyLock<Builtins> =
         LazyLock::new(|| Builtins { functions: FUNCTIONS.into_iter().flatten().collect(), select, member });
     &BUILTINS

@@ -2,11 +2,11 @@
 //!
 //! `Exchange ─► Judge ─► RuleRunner: guards, skip conditions, checks ─► Outcome ─► findings`
 
-pub mod evidence;
-pub mod example;
-pub mod finding_builder;
-pub mod judge;
-pub mod outcome;
-pub mod profile;
-pub mod request_changes;
-pub mod rule_runner;
+pub(crate) mod evidence;
+pub(super) mod example;
+pub(crate) mod finding_builder;
+pub(super) mod judge;
+pub(super) mod outcome;
+pub(super) mod profile;
+pub(crate) mod request_changes;
+pub(crate) mod rule_runner;

@@ -5,14 +5,14 @@
 //! A message is walked once, however many rules ask; each rule picks its own kinds of deviation, types and properties
 //! ([`ModelCheck`]). How the files are written is described in `rules/models/README.md`.
 
-pub mod check;
-pub mod codes;
-pub mod data_model;
-pub mod errors;
-pub mod formats;
-pub mod json_ld;
-pub mod load;
+pub(super) mod check;
+pub(super) mod codes;
+pub(crate) mod data_model;
+pub(super) mod errors;
+pub(super) mod formats;
+pub(crate) mod json_ld;
+pub(super) mod load;
 mod message_kind;
-pub mod shown;
-pub mod urls;
-pub mod walk;
+pub(super) mod shown;
+pub(super) mod urls;
+pub(super) mod walk;

@@ -2,19 +2,19 @@
 //!
 //! `exchange ─► RecordingState: flows, feeds, open data, what came to nothing ─► asked by functions and members`
 
-pub mod answers;
-pub mod base_uris;
-pub mod booking_system;
-pub mod capacity;
-pub mod credentials;
-pub mod exchange_ref;
-pub mod feeds;
-pub mod flow;
-pub mod history;
-pub mod limits;
-pub mod maps;
-pub mod numbering;
-pub mod observed_facts;
-pub mod pending_updates;
-pub mod recording;
-pub mod retries;
+pub(super) mod answers;
+pub(super) mod base_uris;
+pub(super) mod booking_system;
+pub(super) mod capacity;
+pub(super) mod credentials;
+pub(crate) mod exchange_ref;
+pub(super) mod feeds;
+pub(super) mod flow;
+pub(crate) mod history;
+pub(super) mod limits;
+pub(crate) mod maps;
+pub(crate) mod numbering;
+pub(crate) mod observed_facts;
+pub(crate) mod pending_updates;
+pub(super) mod recording;
+pub(crate) mod retries;

@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 macro_rules! misbehaviours {
     ($($variant:ident = $name:literal, $describe:literal, $caught_by:literal;)*) => {
-        /// One named fault of the booking system. The text of each is what [`Misbehaviour::describe`] says.
+        /// One named fault of the booking system. The text of each is what `Misbehaviour::describe` says.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Misbehaviour {
             $(#[doc = concat!("The booking system ", $describe, ".")] $variant,)*
@@ -25,7 +25,7 @@ macro_rules! misbehaviours {
             }
 
             /// What the booking system does wrong, to follow on "the booking system ...".
-            pub fn describe(self) -> &'static str {
+            pub(crate) fn describe(self) -> &'static str {
                 match self { $(Self::$variant => $describe),* }
             }
 

@@ -29,7 +29,7 @@ use crate::proxy::upstream::{OutboundRequest, ResponseFuture, Upstream, Upstream
 pub const MAX_REQUEST: usize = 1024 * 1024;
 
 /// Most connections at one time. Further ones wait to be accepted.
-pub const MAX_CONNECTIONS: usize = 256;
+pub(crate) const MAX_CONNECTIONS: usize = 256;
 
 /// How long connections may take to end after the shutdown has begun.
 const GRACE: Duration = Duration::from_secs(5);

@@ -10,7 +10,7 @@ use crate::exchange::{Body, Headers, decode};
 const LONGEST: usize = 64;
 
 /// The words of a text, in lower case: runs of letters and digits.
-pub fn words(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
+pub(crate) fn words(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
     text.split(|character: char| !character.is_alphanumeric()).filter(|word| !word.is_empty()).map(|word| {
         let mut end = word.len().min(LONGEST);
         while !word.is_char_boundary(end) {
@@ -33,14 +33,14 @@ pub(super) fn lower(text: &str) -> Cow<'_, str> {
 
 /// The content of a body as text: decoded, and with the escapes of JSON undone. Empty where it can't be decoded; bytes that
 /// are no UTF-8 are left out.
-pub fn content(body: &Body, headers: &Headers) -> String {
+pub(crate) fn content(body: &Body, headers: &Headers) -> String {
     let Ok(content) = decode(&body.bytes, headers) else { return String::new() };
     let text = String::from_utf8_lossy(&content);
     if memchr::memchr(b'\\', text.as_bytes()).is_some() { unescape(&text) } else { text.into_owned() }
 }
 
 /// Header fields as lines.
-pub fn fields(headers: &Headers) -> String {
+pub(crate) fn fields(headers: &Headers) -> String {
     let mut text = String::new();
     for field in &headers.0 {
         text += &field.name;

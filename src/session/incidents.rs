@@ -16,7 +16,7 @@ const AGAIN: Duration = Duration::from_secs(10);
 const REMEMBERED: usize = 64;
 
 /// Tells incidents to a front end.
-pub fn teller(events: EventSender) -> EventHandler {
+pub(crate) fn teller(events: EventSender) -> EventHandler {
     let (unread, told) = (AtomicU64::new(0), Mutex::new(Vec::<(ProxyEvent, Instant)>::new()));
     Arc::new(move |incident| {
         if let ProxyEvent::Unread { authority } = incident {

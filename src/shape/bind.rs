@@ -13,7 +13,7 @@ const LEAST_WORD: usize = 3;
 
 /// What was learnt of one run.
 #[derive(Debug, Default, Clone)]
-pub struct Bindings {
+pub(crate) struct Bindings {
     whole: HashMap<Box<str>, Vec<BoundValue>>,
     /// The values of the sender's own that changed, the longest first.
     words: Vec<(Box<str>, Box<str>)>,
@@ -31,7 +31,7 @@ struct BoundValue {
 
 impl Bindings {
     /// Learns from a request. `is_own` tells whether a recorded value came up in a request before any answer had it.
-    pub fn learn(&mut self, found: Vec<Binding>, mut is_own: impl FnMut(&str) -> bool) {
+    pub(crate) fn learn(&mut self, found: Vec<Binding>, mut is_own: impl FnMut(&str) -> bool) {
         for Binding { pointer, party, recorded, present } in found {
             let own = is_own(&recorded);
             if own && recorded != present && recorded.len() >= LEAST_WORD {
@@ -49,7 +49,7 @@ impl Bindings {
 
     /// What stands for a string of an answer, at this pointer and within this party (`customer`, …): the present value of
     /// the same place if there is one, else of the same party, else the last one.
-    pub fn leaf(&self, party: &str, pointer: &str, text: &str) -> Option<&str> {
+    pub(crate) fn leaf(&self, party: &str, pointer: &str, text: &str) -> Option<&str> {
         let all = self.whole.get(text)?;
         let of_party = || all.iter().rev().find(|bound| !party.is_empty() && bound.party == party);
         let by_place = all.iter().find(|bound| *bound.pointer == *pointer).or_else(of_party);
@@ -57,7 +57,7 @@ impl Bindings {
     }
 
     /// A text with present values in place of the recorded ones that stand in it as whole words; `None` if there are none.
-    pub fn within(&self, text: &str) -> Option<String> {
+    pub(crate) fn within(&self, text: &str) -> Option<String> {
         let mut found = None;
         for (recorded, present) in &self.words {
             let now = found.as_deref().unwrap_or(text);
@@ -69,12 +69,12 @@ impl Bindings {
     }
 
     /// True if no value changed, so that there is nothing to replace within texts.
-    pub fn changes_no_words(&self) -> bool {
+    pub(crate) fn changes_no_words(&self) -> bool {
         self.words.is_empty()
     }
 
     /// Bytes that it takes, roughly.
-    pub fn memory(&self) -> usize {
+    pub(crate) fn memory(&self) -> usize {
         self.memory
     }
 }

@@ -5,7 +5,7 @@ use crate::json::{JsonKind, Value, escape};
 
 /// A recorded value of the sender's own, and the present one in its place. They may be equal.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Binding {
+pub(crate) struct Binding {
     /// JSON pointer of it in the request.
     pub pointer: String,
     /// The member of the order in which it stands, such as `customer`; empty outside of these.
@@ -18,7 +18,7 @@ pub struct Binding {
 
 /// Where two requests differ.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LeafDifference {
+pub(crate) struct LeafDifference {
     /// JSON pointer of it in the request.
     pub pointer: String,
     /// The recorded value as JSON; `None` where there is none, or where it may be personal.
@@ -31,7 +31,7 @@ pub struct LeafDifference {
 
 /// How two requests differ at a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DifferenceKind {
+pub(crate) enum DifferenceKind {
     /// Other values.
     Other,
     /// Only the recorded request has it.
@@ -41,7 +41,7 @@ pub enum DifferenceKind {
 }
 
 /// The values that the sender of `recorded` chose, beside those of `present`, which has the same shape.
-pub fn bindings(recorded: Value<'_>, present: Value<'_>) -> Vec<Binding> {
+pub(crate) fn bindings(recorded: Value<'_>, present: Value<'_>) -> Vec<Binding> {
     let mut found = Vec::new();
     let mut each = |pointer: &str, party, zone: RequestZone, name: &str, recorded: Value<'_>, present: Value<'_>| {
         if let (Some(recorded), Some(present)) = (recorded.as_str(), present.as_str())
@@ -94,7 +94,7 @@ fn pair<'v>(
 }
 
 /// Where two requests ask for something else, `most` places at most. `of_recorded` and `of_present` make their texts comparable.
-pub fn differences(
+pub(crate) fn differences(
     recorded: Value<'_>,
     present: Value<'_>,
     (of_recorded, of_present): (Normalizer<'_>, Normalizer<'_>),

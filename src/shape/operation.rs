@@ -5,7 +5,7 @@ use crate::openbooking::{Endpoint, classify};
 
 /// What a request line asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Operation {
+pub(crate) struct Operation {
     /// Method, path with `*` for the Order UUID, and query, its parameters in order of the alphabet:
     /// `PUT /api/openbooking/orders/*`.
     pub key: String,
@@ -18,7 +18,7 @@ pub struct Operation {
 /// The Order UUID is the segment where the Open Booking API has it; elsewhere it is the first UUID of the path that
 /// `is_order` knows, or, of a request that changes something, the first UUID of the path.
 /// UUIDs of orders within the query are left out as well.
-pub fn operation(method: &str, target: &str, is_order: &dyn Fn(u128) -> bool) -> Operation {
+pub(crate) fn operation(method: &str, target: &str, is_order: &dyn Fn(u128) -> bool) -> Operation {
     let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
     let path = path.strip_suffix('/').filter(|path| !path.is_empty()).unwrap_or(path);
     let call = classify(method, path, None, false);

@@ -8,7 +8,7 @@ use crate::json::Document;
 
 /// What a request asks for.
 #[derive(Debug)]
-pub struct RequestOutline {
+pub(crate) struct RequestOutline {
     /// Method.
     pub method: String,
     /// Path and query.
@@ -25,7 +25,7 @@ pub struct RequestOutline {
 
 impl RequestOutline {
     /// Reads a request. `shape` is `None` where its body can't be read.
-    pub fn read(request: &Request, normalizer: Normalizer<'_>) -> Self {
+    pub(crate) fn read(request: &Request, normalizer: Normalizer<'_>) -> Self {
         let operation = operation(&request.method, &request.target, normalizer.is_order);
         let own = operation.uuid;
         let knows = |uuid: u128| Some(uuid) == own || (normalizer.is_order)(uuid);
@@ -47,18 +47,18 @@ impl RequestOutline {
     }
 
     /// True for a request that changes nothing.
-    pub fn is_safe(&self) -> bool {
+    pub(crate) fn is_safe(&self) -> bool {
         is_safe(&self.method)
     }
 }
 
 /// True for the methods that change nothing (RFC 9110 section 9.2.1).
-pub fn is_safe(method: &str) -> bool {
+pub(crate) fn is_safe(method: &str) -> bool {
     matches!(method, "GET" | "HEAD" | "OPTIONS")
 }
 
 /// True for what begins as an object or a list does.
-pub fn looks_like_json(content: &[u8]) -> bool {
+pub(crate) fn looks_like_json(content: &[u8]) -> bool {
     let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
     content.trim_ascii_start().first().is_some_and(|first| matches!(first, b'{' | b'['))
 }

@@ -9,7 +9,7 @@ const LENGTH: usize = 36;
 
 /// A UUID within a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FoundUuid {
+pub(crate) struct FoundUuid {
     /// Where it stands.
     pub at: Range<usize>,
     /// Which one it is.
@@ -17,7 +17,7 @@ pub struct FoundUuid {
 }
 
 /// The UUID that a text is, in any case; `None` for anything else.
-pub fn parse_uuid(text: &str) -> Option<u128> {
+pub(crate) fn parse_uuid(text: &str) -> Option<u128> {
     let bytes = text.as_bytes();
     if bytes.len() != LENGTH {
         return None;
@@ -38,7 +38,7 @@ pub fn parse_uuid(text: &str) -> Option<u128> {
 }
 
 /// The UUIDs of a text, in order. One that is a part of a longer word is none.
-pub fn find_uuids(text: &str) -> impl Iterator<Item = FoundUuid> + '_ {
+pub(crate) fn find_uuids(text: &str) -> impl Iterator<Item = FoundUuid> + '_ {
     let bytes = text.as_bytes();
     let mut behind = 0;
     memchr_iter(b'-', bytes).filter_map(move |hyphen| {
@@ -55,7 +55,7 @@ pub fn find_uuids(text: &str) -> impl Iterator<Item = FoundUuid> + '_ {
 }
 
 /// The text with other words in place of some of its UUIDs; `None` if nothing is replaced.
-pub fn replace_uuids(text: &str, mut by: impl FnMut(u128) -> Option<String>) -> Option<String> {
+pub(crate) fn replace_uuids(text: &str, mut by: impl FnMut(u128) -> Option<String>) -> Option<String> {
     let mut replaced: Option<String> = None;
     let mut done = 0;
     for FoundUuid { at, uuid } in find_uuids(text) {

@@ -17,7 +17,7 @@ pub fn to_json(out: impl Write, value: &impl Serialize) -> io::Result<()> {
 }
 
 /// Writes a value as indented JSON.
-pub fn to_json_pretty(out: impl Write, value: &impl Serialize) -> io::Result<()> {
+pub(crate) fn to_json_pretty(out: impl Write, value: &impl Serialize) -> io::Result<()> {
     Ok(value.serialize(&mut Serializer::with_formatter(out, EscapingFormatter(PrettyFormatter::new())))?)
 }
 

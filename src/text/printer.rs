@@ -45,7 +45,7 @@ impl<'w> Printer<'w> {
     }
 
     /// Writes a value as JSON on one line, and a line feed.
-    pub fn json_line(&mut self, value: &impl Serialize) -> io::Result<()> {
+    pub(crate) fn json_line(&mut self, value: &impl Serialize) -> io::Result<()> {
         to_json(&mut *self.out, value)?;
         self.line("")
     }

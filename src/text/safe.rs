@@ -61,7 +61,7 @@ pub fn visible(text: &str) -> SafeText {
 
 impl SafeText {
     /// As [`visible`], line by line. Lines after the first are indented, so that none passes for one of Umpire's own.
-    pub fn lines_of(value: impl Display) -> Self {
+    pub(crate) fn lines_of(value: impl Display) -> Self {
         let text = value.to_string();
         Self::join(text.trim_end().lines().map(visible), "\n  ")
     }
@@ -104,13 +104,13 @@ impl SafeText {
     }
 
     /// With blanks behind it, up to a width.
-    pub fn pad(mut self, width: usize) -> Self {
+    pub(crate) fn pad(mut self, width: usize) -> Self {
         self.0.extend(std::iter::repeat_n(' ', width.saturating_sub(self.width())));
         self
     }
 
     /// With blanks before it, up to a width.
-    pub fn pad_start(self, width: usize) -> Self {
+    pub(crate) fn pad_start(self, width: usize) -> Self {
         let mut text = Self(" ".repeat(width.saturating_sub(self.width())));
         text.push(self);
         text

@@ -34,7 +34,7 @@ pub fn quoted(text: &str) -> SafeText {
 }
 
 /// Bytes as the format of `printf` has them: `\033\007`.
-pub fn octal(bytes: &[u8]) -> SafeText {
+pub(crate) fn octal(bytes: &[u8]) -> SafeText {
     let mut text = String::with_capacity(bytes.len() * 4);
     for byte in bytes {
         // Writing to a String cannot fail.

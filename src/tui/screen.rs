@@ -292,7 +292,7 @@ impl Console for OwnTerminal {
 
 /// Runs the screen on the real terminal and keyboard, on the thread that calls: a terminal that stops taking output holds
 /// it up, and nothing else. The terminal is as before when this returns. `feed` is left as it is then.
-pub fn run_on_screen(
+pub(crate) fn run_on_screen(
     runtime: &Handle,
     feed: &mut EventReceiver,
     setup: Setup,

@@ -106,7 +106,7 @@ pub struct FaultState {
 
 /// No outside world: for tests, and where nothing can be done.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct NoServices;
+pub(crate) struct NoServices;
 
 impl Services for NoServices {
     fn open(&self, address: &str) -> Result<String, String> {

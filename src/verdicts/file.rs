@@ -38,7 +38,7 @@ const KIND_ROWS: u8 = 1;
 const KIND_SEAL: u8 = 2;
 
 /// Writes the verdicts on a capture while it is judged. Nothing of it is an error: what can't be kept isn't.
-pub struct VerdictWriter {
+pub(crate) struct VerdictWriter {
     capture: PathBuf,
     key: VerdictsKey,
     /// `None` until the first block is full.
@@ -53,14 +53,14 @@ pub struct VerdictWriter {
 
 impl VerdictWriter {
     /// Begins a file beside the capture, in place of an older one, once there is enough to be kept.
-    pub fn new(capture: &Path, key: VerdictsKey) -> Self {
+    pub(crate) fn new(capture: &Path, key: VerdictsKey) -> Self {
         let (capture, chain) = (capture.to_owned(), first_link(key));
         let block = BlockWriter::default();
         Self { capture, key, file: None, block, chain, rows: 0, bytes: 0, given_up: false }
     }
 
     /// Adds the next exchange of the capture.
-    pub fn add(&mut self, judged: &Judged) {
+    pub(crate) fn add(&mut self, judged: &Judged) {
         if self.given_up {
             return;
         }
@@ -75,17 +75,12 @@ impl VerdictWriter {
     }
 
     /// Number of exchanges added.
-    pub fn len(&self) -> u64 {
+    pub(crate) fn len(&self) -> u64 {
         self.rows
     }
 
-    /// True if none was added.
-    pub fn is_empty(&self) -> bool {
-        self.rows == 0
-    }
-
     /// Nothing is kept of these verdicts.
-    pub fn give_up(&mut self) {
+    pub(crate) fn give_up(&mut self) {
         self.given_up = true;
         self.block = BlockWriter::default();
         if self.file.take().is_some() {
@@ -94,7 +89,7 @@ impl VerdictWriter {
     }
 
     /// Says that all of the capture was judged. From then on the file is used.
-    pub fn seal(mut self, id: CaptureId, totals: &VerdictTotals) {
+    pub(crate) fn seal(mut self, id: CaptureId, totals: &VerdictTotals) {
         if self.given_up || self.rows < super::LEAST {
             return self.give_up();
         }
@@ -181,7 +176,7 @@ fn checksum(chain: &Digest, kind: u8, rows: u32, content: &[u8]) -> Digest {
 }
 
 /// What was found beside a capture.
-pub enum VerdictsFile {
+pub(crate) enum VerdictsFile {
     /// Verdicts on all of it, given in the same way.
     Current(Box<VerdictFile>),
     /// Nothing that can be used; it may be of another build, other rules, or an earlier state of the capture.
@@ -191,7 +186,7 @@ pub enum VerdictsFile {
 }
 
 /// Verdicts on a whole capture.
-pub struct VerdictFile {
+pub(crate) struct VerdictFile {
     path: PathBuf,
     file: BufReader<File>,
     book: Arc<RuleBook>,
@@ -215,7 +210,7 @@ struct BlockPlace {
 
 impl VerdictFile {
     /// Opens the verdicts on a capture, if they are those that a judge would give now. `book` is the judge's.
-    pub fn open(capture: &Path, key: VerdictsKey, id: CaptureId, book: &Arc<RuleBook>) -> VerdictsFile {
+    pub(crate) fn open(capture: &Path, key: VerdictsKey, id: CaptureId, book: &Arc<RuleBook>) -> VerdictsFile {
         let path = beside::verdicts_of(capture);
         let Ok(file) = File::open(&path) else { return VerdictsFile::Nothing };
         match read(file, key) {
@@ -237,27 +232,22 @@ impl VerdictFile {
     }
 
     /// Number of exchanges.
-    pub fn len(&self) -> u64 {
+    pub(crate) fn len(&self) -> u64 {
         self.count
     }
 
-    /// True if it has none.
-    pub fn is_empty(&self) -> bool {
-        self.count == 0
-    }
-
     /// What the judge had counted at the end of the capture.
-    pub fn totals(&self) -> &VerdictTotals {
+    pub(crate) fn totals(&self) -> &VerdictTotals {
         &self.totals
     }
 
     /// Number of blocks.
-    pub fn blocks(&self) -> usize {
+    pub(crate) fn blocks(&self) -> usize {
         self.blocks.len()
     }
 
     /// The exchanges of a block with their verdicts, without header fields and bodies. An error if there is no such block.
-    pub fn block(&mut self, at: usize) -> io::Result<Vec<Judged>> {
+    pub(crate) fn block(&mut self, at: usize) -> io::Result<Vec<Judged>> {
         let place = self.blocks.get(at).copied().ok_or_else(|| io::Error::other("there is no such block"))?;
         self.file.seek(SeekFrom::Start(place.offset))?;
         let mut packed = vec![0; place.length as usize];
@@ -267,7 +257,7 @@ impl VerdictFile {
     }
 
     /// The exchange of a 0-based index in the capture, as [`Self::block`] has it; `None` if there is none.
-    pub fn row(&mut self, row: u64) -> io::Result<Option<&Judged>> {
+    pub(crate) fn row(&mut self, row: u64) -> io::Result<Option<&Judged>> {
         let Some(at) = self.blocks.partition_point(|block| block.first <= row).checked_sub(1) else { return Ok(None) };
         if self.last.as_ref().is_none_or(|(last, _)| *last != at) {
             let rows = self.block(at)?;

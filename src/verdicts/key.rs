@@ -26,11 +26,11 @@ const SAMPLES: u64 = 64;
 
 /// How verdicts are given: everything but the recording that changes one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct VerdictsKey(pub(super) Digest);
+pub(crate) struct VerdictsKey(pub(super) Digest);
 
 impl VerdictsKey {
     /// How a judge gives them.
-    pub fn of(judge: &Judge) -> Self {
+    pub(crate) fn of(judge: &Judge) -> Self {
         let build = concat!(env!("CARGO_PKG_VERSION"), " ", env!("UMPIRE_SOURCES"));
         Self(digest(&[&build, &judge.inputs()]))
     }
@@ -38,11 +38,11 @@ impl VerdictsKey {
 
 /// Which capture verdicts are of, and which parts of the same recording were judged before it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct CaptureId(pub(super) Digest);
+pub(crate) struct CaptureId(pub(super) Digest);
 
 impl CaptureId {
     /// The digest of a capture that comes behind others in its recording; `Self::default()` where nothing does.
-    pub fn of(capture: &Path, before: Self) -> Result<Self, CaptureError> {
+    pub(crate) fn of(capture: &Path, before: Self) -> Result<Self, CaptureError> {
         let failed = |error: io::Error| CaptureError::Read { file: capture.to_owned(), cause: error.to_string() };
         let (head, length) = head(capture, HEAD).map_err(failed)?;
         let identity = identity(capture).map_err(failed)?;

@@ -11,7 +11,7 @@ use crate::rules::{Judge, RuleBook, RuleTally};
 
 /// What a judge has counted so far, in all files of the recording.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct VerdictTotals {
+pub(crate) struct VerdictTotals {
     /// Exchanges judged.
     pub exchanges: u64,
     /// Distinct Order UUIDs.
@@ -28,7 +28,7 @@ pub struct VerdictTotals {
 
 impl VerdictTotals {
     /// What a judge has counted.
-    pub fn of(judge: &Judge) -> Self {
+    pub(crate) fn of(judge: &Judge) -> Self {
         Self {
             exchanges: judge.exchanges(),
             bookings: judge.bookings(),
@@ -40,7 +40,7 @@ impl VerdictTotals {
     }
 
     /// How far every rule of the book has come.
-    pub fn coverage(&self, book: &RuleBook) -> Coverage {
+    pub(crate) fn coverage(&self, book: &RuleBook) -> Coverage {
         let of = |(rule, tally): &(Arc<str>, RuleTally)| {
             let rule = Arc::clone(&book.rule(rule)?.info);
             Some(RuleCoverage { rule, passed: tally.passed, failed: tally.failed, not_judged: tally.not_judged })

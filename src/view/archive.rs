@@ -33,20 +33,20 @@ const WINDOW: usize = 4_096;
 const MOST_NEW: u64 = 20_000;
 
 /// How the verdicts were given that may be kept of a recording.
-pub struct ArchiveVerdicts {
+pub(crate) struct ArchiveVerdicts {
     key: VerdictsKey,
     book: Arc<RuleBook>,
 }
 
 impl ArchiveVerdicts {
     /// As this judge gives them.
-    pub fn by(judge: &Judge) -> Self {
+    pub(crate) fn by(judge: &Judge) -> Self {
         Self { key: VerdictsKey::of(judge), book: Arc::clone(judge.book()) }
     }
 }
 
 /// A recording that is read back.
-pub struct Archive {
+pub(crate) struct Archive {
     /// `None` where nothing is recorded.
     file: Option<PathBuf>,
     /// `None` where no verdicts are kept, as of a run that goes on.
@@ -61,12 +61,12 @@ enum ArchiveSource {
 
 impl Archive {
     /// Nothing is opened before it is needed.
-    pub fn new(file: Option<PathBuf>, given: Option<ArchiveVerdicts>) -> Self {
+    pub(crate) fn new(file: Option<PathBuf>, given: Option<ArchiveVerdicts>) -> Self {
         Self { file, given, opened: None }
     }
 
     /// The exchange of a 0-based index, with its verdicts where they are kept.
-    pub fn exchange(&mut self, index: u64) -> Result<Arc<Judged>, String> {
+    pub(crate) fn exchange(&mut self, index: u64) -> Result<Arc<Judged>, String> {
         let none = || format!("exchange {} is not in the recording", number(index));
         match self.open()? {
             ArchiveSource::Capture(parts) => {
@@ -78,7 +78,7 @@ impl Archive {
     }
 
     /// So many exchanges from an index on, without their bodies.
-    pub fn exchanges(&mut self, from: u64, most: u64) -> Result<Vec<Arc<Judged>>, String> {
+    pub(crate) fn exchanges(&mut self, from: u64, most: u64) -> Result<Vec<Arc<Judged>>, String> {
         let mut all = Vec::new();
         for index in from..from.saturating_add(most) {
             let next = match self.open()? {
@@ -97,7 +97,7 @@ impl Archive {
     }
 
     /// Goes on with a search for a while.
-    pub fn search(&mut self, search: &ExchangeSearch) -> Result<SearchSlice, String> {
+    pub(crate) fn search(&mut self, search: &ExchangeSearch) -> Result<SearchSlice, String> {
         let (begun, file) = (Instant::now(), self.file.clone());
         let mut slice = SearchSlice { found: Vec::new(), next: search.from, of: 0 };
         let has_verdicts = match self.open()? {
@@ -168,7 +168,7 @@ impl Archive {
     }
 
     /// Bytes on disk, of all parts with what is not yet moved into them.
-    pub fn size(&mut self) -> Option<u64> {
+    pub(crate) fn size(&mut self) -> Option<u64> {
         let files = match self.open().ok()? {
             ArchiveSource::Capture(parts) => {
                 refresh(parts);

@@ -32,7 +32,7 @@ const MAX_BLOCKS: usize = 16;
 
 /// Why a recording can't be shown to its end.
 #[derive(Debug, thiserror::Error)]
-pub enum ViewError {
+pub(crate) enum ViewError {
     /// The recording can't be read.
     #[error(transparent)]
     Recording(#[from] CaptureError),
@@ -43,7 +43,7 @@ pub enum ViewError {
 
 /// How a recording is told.
 #[derive(Debug, Clone, Copy)]
-pub struct SourceMode {
+pub(crate) struct SourceMode {
     /// Go on with what another Umpire adds.
     pub follow: bool,
     /// On the screen, which can do without most bodies.
@@ -51,7 +51,7 @@ pub struct SourceMode {
 }
 
 /// Where exchanges come from: a capture that may still grow, or a recording read once.
-pub enum ViewSource {
+pub(crate) enum ViewSource {
     /// It may still grow.
     Capture(CaptureReader),
     /// HAR or NDJSON.
@@ -60,7 +60,7 @@ pub enum ViewSource {
 
 impl ViewSource {
     /// Opens a recording. Secrets in a foreign one are replaced by fingerprints.
-    pub fn open(file: &Path) -> Result<Self, CaptureError> {
+    pub(crate) fn open(file: &Path) -> Result<Self, CaptureError> {
         if capture::is_capture(file)? {
             CaptureReader::open(file).map(Self::Capture)
         } else {
@@ -69,7 +69,7 @@ impl ViewSource {
     }
 
     /// What is known of it as a whole.
-    pub fn meta(&self) -> &Meta {
+    pub(crate) fn meta(&self) -> &Meta {
         match self {
             Self::Capture(reader) => reader.meta(),
             Self::ReadOnce(recording) => &recording.meta,
@@ -77,7 +77,7 @@ impl ViewSource {
     }
 
     /// Tells all exchanges, until there are no more or the front end has gone.
-    pub fn send_events(
+    pub(crate) fn send_events(
         self,
         judge: Judge,
         outlet: &EventSender,

@@ -9,6 +9,8 @@
 //! too, so none sets variables of the environment, the working folder, signal handlers or a subscriber for logs: tests that
 //! need these start `umpire`. Tests that measure the memory of their process have one of their own ([`own_process`]).
 
+#![allow(unreachable_pub, reason = "nothing of a binary is reachable from outside")]
+
 mod ca;
 mod capture;
 mod changes;

@@ -23,7 +23,7 @@ use crate::exchange::Exchange;
 use crate::redact::RedactionLevel;
 
 /// Largest entry that is read, in bytes: 512 MiB. A larger one is left out.
-pub const MAX_ENTRY: usize = 512 << 20;
+pub(crate) const MAX_ENTRY: usize = 512 << 20;
 
 /// Longest text that is unpacked in order to put its entries in order, 16 GiB. A longer one is refused.
 const MAX_UNPACKED: u64 = 16 << 30;

@@ -16,7 +16,7 @@ use crate::exchange::{Body, Exchange, Headers, OmittedFields, Request, Response,
 use crate::text::to_json;
 
 /// Writes a HAR 1.2 file, one exchange at a time.
-pub struct HarWriter<W> {
+pub(crate) struct HarWriter<W> {
     /// Name of `out` in errors.
     file: PathBuf,
     out: W,
@@ -25,7 +25,7 @@ pub struct HarWriter<W> {
 
 impl<W: Write> HarWriter<W> {
     /// Writes the beginning to `out`, which should be buffered; `file` is its name in errors.
-    pub fn new(file: &Path, meta: &Meta, mut out: W) -> Result<Self, CaptureError> {
+    pub(crate) fn new(file: &Path, meta: &Meta, mut out: W) -> Result<Self, CaptureError> {
         let (name, version) = meta.creator.rsplit_once(' ').unwrap_or((&meta.creator, ""));
         let extra = LogExtra {
             base_uri: meta.base_uri.clone(),
@@ -45,7 +45,7 @@ impl<W: Write> HarWriter<W> {
     }
 
     /// Writes an exchange.
-    pub fn append(&mut self, exchange: &Exchange) -> Result<(), CaptureError> {
+    pub(crate) fn append(&mut self, exchange: &Exchange) -> Result<(), CaptureError> {
         let between: &[u8] = if self.count == 0 { b"\n" } else { b",\n" };
         let written = self.out.write_all(between).and_then(|()| to_json(&mut self.out, &Entry::new(exchange)));
         written.map_err(|error| failed(&self.file, &error))?;
@@ -54,7 +54,7 @@ impl<W: Write> HarWriter<W> {
     }
 
     /// Writes the end, and gives back what was written to. A file without it is no HAR file.
-    pub fn finish(mut self) -> Result<W, CaptureError> {
+    pub(crate) fn finish(mut self) -> Result<W, CaptureError> {
         let written = self.out.write_all(b"\n]}}\n").and_then(|()| self.out.flush());
         written.map_err(|error| failed(&self.file, &error))?;
         Ok(self.out)

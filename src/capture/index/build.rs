@@ -49,7 +49,7 @@ CREATE VIRTUAL TABLE word USING fts5(words, content='', detail=none, columnsize=
 
 /// How far an update has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct IndexProgress {
+pub(crate) struct IndexProgress {
     /// Exchanges that are in the index.
     pub done: u64,
     /// Exchanges that will be.
@@ -57,7 +57,7 @@ pub struct IndexProgress {
 }
 
 /// The index of a capture, with the capture.
-pub struct CaptureIndex {
+pub(crate) struct CaptureIndex {
     reader: CaptureReader,
     capture: PathBuf,
     db: Connection,
@@ -69,7 +69,7 @@ pub struct CaptureIndex {
 impl CaptureIndex {
     /// Opens the index of a capture, or makes an empty one. Where the folder can't be written to, or something else has the
     /// name, it is kept in memory, and gone afterwards.
-    pub fn open(capture: &Path) -> Result<Self, CaptureError> {
+    pub(crate) fn open(capture: &Path) -> Result<Self, CaptureError> {
         let reader = CaptureReader::open(capture)?;
         let file = path_of(capture);
         let of = identity(&reader)?;
@@ -105,28 +105,18 @@ impl CaptureIndex {
     }
 
     /// The file that has the name of the index and is none, if there is one: it was left alone.
-    pub fn foreign_file(&self) -> Option<&Path> {
+    pub(crate) fn foreign_file(&self) -> Option<&Path> {
         self.foreign.then_some(&*self.file)
     }
 
-    /// The capture that it is of.
-    pub fn reader(&self) -> &CaptureReader {
-        &self.reader
-    }
-
     /// Exchanges that are in the index.
-    pub fn len(&self) -> Result<u64, CaptureError> {
+    pub(crate) fn len(&self) -> Result<u64, CaptureError> {
         let blocks = self.db.query_row("SELECT blocks FROM state", [], |row| row.get::<_, i64>(0));
         blocks.map(|blocks| blocks as u64 * BLOCK).map_err(|error| self.unreadable(&error))
     }
 
-    /// True if nothing is in it yet.
-    pub fn is_empty(&self) -> Result<bool, CaptureError> {
-        Ok(self.len()? == 0)
-    }
-
     /// Takes up what is new in the capture. Reading and writing go on side by side; `told` hears of the progress.
-    pub fn update(&mut self, mut told: impl FnMut(IndexProgress)) -> Result<(), CaptureError> {
+    pub(crate) fn update(&mut self, mut told: impl FnMut(IndexProgress)) -> Result<(), CaptureError> {
         let (begun, there) = (self.len()? / BLOCK, self.reader.len()? / BLOCK);
         if begun >= there {
             return Ok(());
@@ -182,7 +172,7 @@ impl CaptureIndex {
     }
 
     /// Searches the capture, in its order. `each` is given what is found and says whether to go on.
-    pub fn search(&self, query: &TextQuery, mut each: impl FnMut(Hit) -> bool) -> Result<(), CaptureError> {
+    pub(crate) fn search(&self, query: &TextQuery, mut each: impl FnMut(Hit) -> bool) -> Result<(), CaptureError> {
         let indexed = self.len()?;
         let sql = "SELECT rowid FROM word WHERE word MATCH ?1 UNION SELECT block FROM any ORDER BY 1";
         let mut select = self.db.prepare(sql).map_err(|error| self.unreadable(&error))?;

@@ -147,7 +147,7 @@ impl CaptureWriter {
     }
 
     /// Exchanges that were appended and are not on disk yet.
-    pub fn uncommitted(&self) -> u64 {
+    pub(crate) fn uncommitted(&self) -> u64 {
         self.pending
     }
 
@@ -157,13 +157,13 @@ impl CaptureWriter {
     }
 
     /// True if the file still has its name: nobody has deleted it, or put another in its place.
-    pub fn is_there(&self) -> bool {
+    pub(crate) fn is_there(&self) -> bool {
         identity(&self.file).is_some_and(|found| found == self.identity)
     }
 
     /// Makes the file anew after it was deleted, with what there is to say of the recording. Returns how many exchanges
     /// went with it. A file that was put in its place is never touched.
-    pub fn recreate(&mut self, meta: &Meta) -> Result<u64, CaptureError> {
+    pub(crate) fn recreate(&mut self, meta: &Meta) -> Result<u64, CaptureError> {
         if self.file.exists() {
             return Err(CaptureError::Exists { file: self.file.clone() });
         }
@@ -221,7 +221,7 @@ impl CaptureWriter {
     /// Makes the writer usable again after a panic in one of its methods. What was appended whole is committed; of an
     /// exchange that was half appended nothing stays, and what was not committed before it goes with it. Returns how many
     /// exchanges that were appended are lost.
-    pub fn recover(&mut self) -> Result<u64, CaptureError> {
+    pub(crate) fn recover(&mut self) -> Result<u64, CaptureError> {
         let before = self.len();
         let failed = |file: &Path, cause: &dyn std::fmt::Display| CaptureError::Write {
             file: file.to_owned(),
@@ -242,7 +242,7 @@ impl CaptureWriter {
     }
 
     /// What went wrong beside the recording since the last call, in words. Nothing is lost by it.
-    pub fn take_trouble(&mut self) -> Option<String> {
+    pub(crate) fn take_trouble(&mut self) -> Option<String> {
         let checkpoints = self.checkpoints.as_ref()?;
         if !checkpoints.are_gone() {
             return checkpoints.take_trouble();
@@ -280,7 +280,7 @@ impl CaptureWriter {
 
     /// As [`Self::finish`], but a capture that holds no exchange is removed, unless its name belongs to another file by now.
     /// Nobody misses it: it was made by this writer. Returns the number of exchanges.
-    pub fn finish_or_remove(self) -> Result<u64, CaptureError> {
+    pub(crate) fn finish_or_remove(self) -> Result<u64, CaptureError> {
         let (file, identity) = (self.file.clone(), self.identity);
         let count = self.finish()?;
         if count == 0 && self::identity(&file) == Some(identity) {

@@ -9,7 +9,7 @@ use crate::ca::{Authority, Store};
 use crate::text::{self, Printer, SafeText, safe_format, visible};
 
 /// Writes all of it.
-pub fn write(store: &Store, authorities: &[Authority], out: &mut Printer<'_>) -> io::Result<()> {
+pub(super) fn write(store: &Store, authorities: &[Authority], out: &mut Printer<'_>) -> io::Result<()> {
     let bundle = store.bundle();
     let file = quoted(&bundle);
     out.line(safe_format!("Certificates for clients (no key): {}", bundle.display()))?;

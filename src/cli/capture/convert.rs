@@ -18,7 +18,7 @@ use crate::text::{self, SafeText, safe_format};
 
 /// `umpire capture export …`, `umpire capture convert …`
 #[derive(Debug, Args)]
-pub struct Convert {
+pub(crate) struct Convert {
     /// Capture, HAR or NDJSON file
     file: PathBuf,
     /// Only exchanges that match, such as 'order:9f84' or 'sev:failure side:system' (docs/filter.md)
@@ -30,7 +30,7 @@ pub struct Convert {
 
 /// `umpire capture merge …`
 #[derive(Debug, Args)]
-pub struct Merge {
+pub(crate) struct Merge {
     /// Captures, HAR or NDJSON files
     #[arg(required = true, num_args = 2.., value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -40,7 +40,7 @@ pub struct Merge {
 
 /// `umpire capture prune …`
 #[derive(Debug, Args)]
-pub struct Prune {
+pub(crate) struct Prune {
     /// Capture, HAR or NDJSON file
     file: PathBuf,
     /// Keep what is selected
@@ -56,12 +56,12 @@ pub struct Prune {
 }
 
 /// Runs `umpire capture export …`: a recording that is to be given away.
-pub fn export(export: &Convert) -> anyhow::Result<Exit> {
+pub(super) fn export(export: &Convert) -> anyhow::Result<Exit> {
     write(export, true)
 }
 
 /// Runs `umpire capture convert …`.
-pub fn convert(convert: &Convert) -> anyhow::Result<Exit> {
+pub(super) fn convert(convert: &Convert) -> anyhow::Result<Exit> {
     write(convert, false)
 }
 
@@ -80,7 +80,7 @@ fn write(convert: &Convert, always_redacted: bool) -> anyhow::Result<Exit> {
 }
 
 /// Runs `umpire capture merge …`.
-pub fn merge(merge: &Merge) -> anyhow::Result<Exit> {
+pub(super) fn merge(merge: &Merge) -> anyhow::Result<Exit> {
     let outlet = merge.target.outlet(false)?;
     let recordings = merge.files.iter().map(|file| outlet.open(file)).collect::<Result<Vec<_>, _>>()?;
     let meta = merged(&merge.files, recordings.iter().map(|recording| &recording.meta))?;
@@ -132,7 +132,7 @@ fn merged<'m>(files: &[PathBuf], metas: impl Iterator<Item = &'m Meta>) -> anyho
 }
 
 /// Runs `umpire capture prune …`.
-pub fn prune(prune: &Prune) -> anyhow::Result<Exit> {
+pub(super) fn prune(prune: &Prune) -> anyhow::Result<Exit> {
     if prune.selection.is_everything() {
         bail!("say which exchanges: with --filter, --since, --until, --path, --booking or --stage");
     }

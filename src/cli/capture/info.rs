@@ -19,7 +19,7 @@ use crate::text::{self, Printer, safe_format, visible};
 
 /// `umpire capture info …`
 #[derive(Debug, Args)]
-pub struct Info {
+pub(super) struct Info {
     /// Captures, HAR or NDJSON files
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -29,7 +29,7 @@ pub struct Info {
 }
 
 /// Runs `umpire capture info …`.
-pub fn run(info: &Info) -> anyhow::Result<Exit> {
+pub(super) fn run(info: &Info) -> anyhow::Result<Exit> {
     let known = info.files.iter().map(|file| RecordingInfo::of(file)).collect::<anyhow::Result<Vec<_>>>()?;
     print(|out| match info.format {
         Shown::Text => known.iter().try_for_each(|known| known.print(out)),

@@ -25,7 +25,7 @@ use crate::text::{self, Printer, safe_format};
 
 /// `umpire capture search …`
 #[derive(Debug, Args)]
-pub struct Search {
+pub(crate) struct Search {
     /// Capture, HAR or NDJSON file
     file: PathBuf,
     /// What to look for: all of it must be in the exchange, in upper or lower case; each begins where a word begins
@@ -56,14 +56,14 @@ pub struct Search {
 
 /// `umpire capture index …`
 #[derive(Debug, Args)]
-pub struct IndexArgs {
+pub(crate) struct IndexArgs {
     /// Captures
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 }
 
 /// Runs `umpire capture search …`. Status 1 if nothing is found.
-pub fn search(search: &Search) -> anyhow::Result<Exit> {
+pub(super) fn search(search: &Search) -> anyhow::Result<Exit> {
     if search.uuid
         && let Some(word) = search.words.iter().find(|word| !is_uuid(word))
     {
@@ -130,7 +130,7 @@ pub fn search(search: &Search) -> anyhow::Result<Exit> {
 }
 
 /// Runs `umpire capture index …`.
-pub fn index(args: &IndexArgs) -> anyhow::Result<Exit> {
+pub(super) fn index(args: &IndexArgs) -> anyhow::Result<Exit> {
     for file in &args.files {
         if !is_capture(file)? {
             anyhow::bail!("{}: only captures have an index; convert it into one first", file.display());

@@ -22,7 +22,7 @@ use crate::verdicts::{CaptureId, VerdictFile, VerdictsFile, VerdictsKey};
 /// Conditions on an exchange. Different options must all hold; of an option given several times, one value is enough.
 #[derive(Debug, Default, Args)]
 #[group(required = false)]
-pub struct Selection {
+pub(crate) struct Selection {
     /// Exchanges that match, such as 'status:4xx stage:B' (docs/filter.md)
     #[arg(long, value_name = "FILTER")]
     filter: Option<Filter>,
@@ -56,7 +56,7 @@ fn stage(text: &str) -> Result<Stage, String> {
 
 impl Selection {
     /// True if there is no condition: then everything is selected.
-    pub fn is_everything(&self) -> bool {
+    pub(crate) fn is_everything(&self) -> bool {
         let Self { filter, since, until, path, booking, stage } = self;
         filter.is_none()
             && since.is_none()
@@ -67,12 +67,12 @@ impl Selection {
     }
 
     /// The filter among the conditions; see [`Filtered`].
-    pub fn filter(&self) -> Option<&Filter> {
+    pub(crate) fn filter(&self) -> Option<&Filter> {
         self.filter.as_ref()
     }
 
     /// True if all conditions hold, the filter aside.
-    pub fn holds(&self, exchange: &Arc<Exchange>) -> bool {
+    pub(crate) fn holds(&self, exchange: &Arc<Exchange>) -> bool {
         let of =
             |stage: Stage| self.stage.contains(&stage) || (stage == Stage::B && self.stage.contains(&Stage::BAfterP));
         self.since.is_none_or(|since| exchange.started >= since)
@@ -84,7 +84,7 @@ impl Selection {
 }
 
 /// A filter on the way through a recording. Where it asks for findings, the recording is judged, unless verdicts are kept of it.
-pub struct Filtered<'f> {
+pub(crate) struct Filtered<'f> {
     filter: Option<&'f Filter>,
     judge: Option<Judge>,
     kept: Option<Box<VerdictFile>>,
@@ -93,7 +93,7 @@ pub struct Filtered<'f> {
 
 impl<'f> Filtered<'f> {
     /// At the start of a recording, of which this is known.
-    pub fn new(filter: Option<&'f Filter>, file: &Path, meta: &Meta, rules: RuleArgs) -> anyhow::Result<Self> {
+    pub(crate) fn new(filter: Option<&'f Filter>, file: &Path, meta: &Meta, rules: RuleArgs) -> anyhow::Result<Self> {
         let mut judge = match filter.filter(|filter| filter.needs_verdicts()) {
             Some(_) => Some(JudgingSetup::of_rules(rules)?.judge(meta.base_uris(), meta.is_foreign())),
             None => None,
@@ -104,17 +104,17 @@ impl<'f> Filtered<'f> {
     }
 
     /// True if exchanges may be asked about in any order: if nothing is judged.
-    pub fn is_in_any_order(&self) -> bool {
+    pub(crate) fn is_in_any_order(&self) -> bool {
         self.judge.is_none()
     }
 
     /// True if the next exchange of the recording matches.
-    pub fn matches(&mut self, exchange: &Arc<Exchange>) -> bool {
+    pub(crate) fn matches(&mut self, exchange: &Arc<Exchange>) -> bool {
         self.matches_at(self.next, exchange)
     }
 
     /// True if this exchange matches. Out of order only where [`Filtered::is_in_any_order`] says so.
-    pub fn matches_at(&mut self, index: u64, exchange: &Arc<Exchange>) -> bool {
+    pub(crate) fn matches_at(&mut self, index: u64, exchange: &Arc<Exchange>) -> bool {
         self.next = index + 1;
         let Some(filter) = self.filter else { return true };
         let kept = match &mut self.kept {
@@ -134,7 +134,7 @@ impl<'f> Filtered<'f> {
 }
 
 /// The verdicts that are kept of a recording by itself, as this judge would give them.
-pub fn kept_verdicts(file: &Path, judge: &Judge) -> Option<Box<VerdictFile>> {
+pub(crate) fn kept_verdicts(file: &Path, judge: &Judge) -> Option<Box<VerdictFile>> {
     if !capture::is_capture(file).ok()? {
         return None;
     }
@@ -146,12 +146,12 @@ pub fn kept_verdicts(file: &Path, judge: &Judge) -> Option<Box<VerdictFile>> {
 }
 
 /// The Order UUID in the path of an exchange, in lower case.
-pub fn booking(exchange: &Exchange) -> Option<Arc<str>> {
+pub(crate) fn booking(exchange: &Exchange) -> Option<Arc<str>> {
     booking_of(&exchange.request.method, exchange.path())
 }
 
 /// The Order UUID in a path, in lower case.
-pub fn booking_of(method: &str, path: &str) -> Option<Arc<str>> {
+pub(crate) fn booking_of(method: &str, path: &str) -> Option<Arc<str>> {
     let segment = classify(method, path, None, false).uuid_segment?;
     is_uuid(segment).then(|| segment.to_ascii_lowercase().into())
 }

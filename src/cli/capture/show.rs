@@ -16,7 +16,7 @@ use crate::text::{self, Printer, safe_format, visible};
 
 /// `umpire capture show …`
 #[derive(Debug, Args)]
-pub struct Show {
+pub(crate) struct Show {
     /// Capture, HAR or NDJSON file
     file: PathBuf,
     /// Number of the exchange, from 1: the one that the screen, `check` and `capture search` give
@@ -25,7 +25,7 @@ pub struct Show {
 }
 
 /// Runs `umpire capture show …`.
-pub fn run(show: &Show) -> anyhow::Result<Exit> {
+pub(super) fn run(show: &Show) -> anyhow::Result<Exit> {
     let exchange = find(&show.file, show.number)?;
     print(|out| print_exchange(out, show.number, &exchange))?;
     Ok(Exit::Clean)

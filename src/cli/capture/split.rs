@@ -24,7 +24,7 @@ const AT_ONCE: usize = 100;
 
 /// `umpire capture split …`
 #[derive(Debug, Args)]
-pub struct Split {
+pub(crate) struct Split {
     /// Capture, HAR or NDJSON file
     file: PathBuf,
     #[command(flatten)]
@@ -49,7 +49,7 @@ struct SplitBy {
 }
 
 /// Runs `umpire capture split …`.
-pub fn run(split: &Split) -> anyhow::Result<Exit> {
+pub(super) fn run(split: &Split) -> anyhow::Result<Exit> {
     let outlet = split.target.outlet(false)?;
     if outlet.is_stdout() {
         anyhow::bail!("several files are written, so standard output can't be one of them: give a name to -o");

@@ -39,7 +39,7 @@ enum StreamFormat {
 
 /// Where a recording is written to.
 #[derive(Debug, Args)]
-pub struct OutputTarget {
+pub(crate) struct OutputTarget {
     /// File to write: *.db or *.umpire (capture), *.har (HAR 1.2), *.ndjson; the last two also with .gz; - writes to
     /// standard output
     #[arg(short, long, value_name = "FILE")]
@@ -59,19 +59,19 @@ pub struct OutputTarget {
 
 impl OutputTarget {
     /// The rules that are in force where a filter asks for findings: those of the settings.
-    pub fn rules(&self) -> RuleArgs {
+    pub(super) fn rules(&self) -> RuleArgs {
         RuleArgs::of_settings(self.config.clone())
     }
 
     /// What writes there. Personal data are taken out of what is made to be given away; of captures too if `always`.
-    pub fn outlet(&self, always: bool) -> anyhow::Result<TargetWriter> {
+    pub(super) fn outlet(&self, always: bool) -> anyhow::Result<TargetWriter> {
         let outlet = TargetWriter::new(&self.output, self.force, &self.redaction, self.config.as_ref(), always)?;
         Ok(TargetWriter { streamed: self.streamed, ..outlet })
     }
 }
 
 /// Writes recordings to a file, its parts, or standard output.
-pub struct TargetWriter {
+pub(crate) struct TargetWriter {
     output: PathBuf,
     force: bool,
     streamed: StreamFormat,
@@ -84,7 +84,7 @@ pub struct TargetWriter {
 
 impl TargetWriter {
     /// Gets ready to write to `output`, or to files named after it.
-    pub fn new(
+    pub(super) fn new(
         output: &Path,
         force: bool,
         redaction: &SharedArgs,
@@ -104,18 +104,18 @@ impl TargetWriter {
     }
 
     /// True if it writes to standard output.
-    pub fn is_stdout(&self) -> bool {
+    pub(crate) fn is_stdout(&self) -> bool {
         self.output == Path::new(STDOUT)
     }
 
     /// What takes personal data out; `None` where they stay.
-    pub fn redactor(&self) -> Option<&Redactor> {
+    pub(super) fn redactor(&self) -> Option<&Redactor> {
         self.redactor.as_deref()
     }
 
     /// Opens a recording that is to be written here. Where personal data are taken out all of it is read first: a word in
     /// an early note may turn out to be somebody's name.
-    pub fn open(&self, file: &Path) -> anyhow::Result<Recording> {
+    pub(super) fn open(&self, file: &Path) -> anyhow::Result<Recording> {
         match &self.redactor {
             None => Ok(recording::open(file)?),
             Some(redactor) => {
@@ -126,12 +126,12 @@ impl TargetWriter {
     }
 
     /// Opens it once more, after [`TargetWriter::open`], and says nothing of what is odd about it.
-    pub fn open_again(&self, file: &Path) -> anyhow::Result<Recording> {
+    pub(crate) fn open_again(&self, file: &Path) -> anyhow::Result<Recording> {
         Ok(if self.redactor.is_some() { capture::open(file)? } else { capture::open_without_secrets(file)? })
     }
 
     /// Begins the file, or the stream.
-    pub fn create(&self, meta: &Meta) -> Result<TargetRecording, CaptureError> {
+    pub(super) fn create(&self, meta: &Meta) -> Result<TargetRecording, CaptureError> {
         if !self.is_stdout() {
             return self.create_part(&self.output, meta);
         }
@@ -145,7 +145,7 @@ impl TargetWriter {
     }
 
     /// Begins a file that is a part of what is written.
-    pub fn create_part(&self, file: &Path, meta: &Meta) -> Result<TargetRecording, CaptureError> {
+    pub(crate) fn create_part(&self, file: &Path, meta: &Meta) -> Result<TargetRecording, CaptureError> {
         let output = RecordingWriter::create(file, &self.meta(meta), self.force)?;
         Ok(TargetRecording { output, redactor: self.redactor.clone() })
     }
@@ -158,12 +158,12 @@ impl TargetWriter {
     }
 
     /// The name of the file that is written, for messages.
-    pub fn name(&self) -> SafeText {
+    pub(super) fn name(&self) -> SafeText {
         if self.is_stdout() { STDOUT_NAME.into() } else { safe_format!("{}", self.output.display()) }
     }
 
     /// What became of personal data and of bodies that can't be read, in words.
-    pub fn said(&self) -> String {
+    pub(super) fn said(&self) -> String {
         match &self.redactor {
             Some(redactor) => self.redaction.said(redactor.left_out()),
             None => SharedArgs::KEPT.to_owned(),
@@ -172,7 +172,7 @@ impl TargetWriter {
 
     /// Ends a command: says what was written, on standard error if the recording went to standard output. A reader of
     /// standard output that has gone ends it quietly.
-    pub fn end(&self, written: anyhow::Result<SafeText>) -> anyhow::Result<Exit> {
+    pub(super) fn end(&self, written: anyhow::Result<SafeText>) -> anyhow::Result<Exit> {
         match written {
             Err(_) if self.unread.load(Ordering::Relaxed) => {}
             Err(error) => return Err(error),
@@ -184,14 +184,14 @@ impl TargetWriter {
 }
 
 /// A recording on its way to where it is written.
-pub struct TargetRecording {
+pub(crate) struct TargetRecording {
     output: RecordingWriter,
     redactor: Option<Arc<Redactor>>,
 }
 
 impl TargetRecording {
     /// Writes an exchange, without personal data where they are taken out.
-    pub fn append(&mut self, exchange: Exchange) -> Result<(), CaptureError> {
+    pub(super) fn append(&mut self, exchange: Exchange) -> Result<(), CaptureError> {
         match &self.redactor {
             Some(redactor) => self.output.append(&redactor.redact(exchange)),
             None => self.output.append(&exchange),
@@ -199,12 +199,12 @@ impl TargetRecording {
     }
 
     /// The file as it is being written.
-    pub fn output(&self) -> &RecordingWriter {
+    pub(super) fn output(&self) -> &RecordingWriter {
         &self.output
     }
 
     /// Completes the file, and returns the number of exchanges.
-    pub fn finish(self) -> Result<u64, CaptureError> {
+    pub(super) fn finish(self) -> Result<u64, CaptureError> {
         self.output.finish()
     }
 }

@@ -21,7 +21,7 @@ const MOST: usize = 20;
 
 /// `umpire capture verify …`
 #[derive(Debug, Args)]
-pub struct Verify {
+pub(crate) struct Verify {
     /// Captures, HAR or NDJSON files
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -42,7 +42,7 @@ pub struct Verify {
 }
 
 /// Runs `umpire capture verify …`. Status 1 if one of the files is not whole.
-pub fn run(verify: &Verify) -> anyhow::Result<Exit> {
+pub(super) fn run(verify: &Verify) -> anyhow::Result<Exit> {
     if verify.save.is_some() && verify.files.len() > 1 {
         anyhow::bail!("--save takes one FILE at a time");
     }

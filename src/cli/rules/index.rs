@@ -14,7 +14,7 @@ use crate::rules::{NotJudgedHere, RuleBook, area};
 const MARKS: [&str; 2] = ["<!-- INDEX: made by `umpire rules index --into FILE` -->", "<!-- /INDEX -->"];
 
 /// The index as Markdown.
-pub fn markdown(book: &RuleBook, not_judged: &[NotJudgedHere]) -> String {
+pub(super) fn markdown(book: &RuleBook, not_judged: &[NotJudgedHere]) -> String {
     let mut text = String::new();
     let mut line = |words: &str| {
         text.push_str(words);
@@ -52,7 +52,7 @@ pub fn markdown(book: &RuleBook, not_judged: &[NotJudgedHere]) -> String {
 }
 
 /// Puts the index between the marks of a file.
-pub fn put_into(file: &Path, index: &str) -> anyhow::Result<()> {
+pub(crate) fn put_into(file: &Path, index: &str) -> anyhow::Result<()> {
     let name = file.display();
     let text = fs::read_to_string(file).with_context(|| format!("{name}: can't be read"))?;
     let [start, end] = MARKS;

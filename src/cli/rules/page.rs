@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use crate::rules::{Feature, Features, PACKAGE, Rule};
 
 /// The page of a rule; `off` if it is switched off.
-pub fn page(rule: &Rule, off: bool, features: &Features) -> String {
+pub(super) fn page(rule: &Rule, off: bool, features: &Features) -> String {
     let info = &rule.info;
     let mut page = String::new();
     let mut line = |text: &str| {

@@ -15,7 +15,7 @@ const SKELETON: &str = include_str!("skeleton.toml");
 const NOT_AREAS: [&str; 2] = ["models", "examples"];
 
 /// Writes the skeleton of a rule; the file.
-pub fn write(id: &str, folder: &Path, existing: Existing) -> anyhow::Result<PathBuf> {
+pub(super) fn write(id: &str, folder: &Path, existing: Existing) -> anyhow::Result<PathBuf> {
     let (area, name) = parts(id)?;
     let file = folder.join(area).join(format!("{name}.toml"));
     let text = SKELETON

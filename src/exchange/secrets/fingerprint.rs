@@ -14,7 +14,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use crate::json::Document;
 
 /// How a fingerprint begins.
-pub const FINGERPRINT_MARK: &str = "umpire:";
+pub(crate) const FINGERPRINT_MARK: &str = "umpire:";
 
 /// How a fingerprint may begin where it was percent-encoded.
 const ENCODED_MARKS: [&str; 2] = ["umpire%3A", "umpire%3a"];
@@ -33,7 +33,7 @@ const LONGEST_EXPIRY: usize = 12;
 
 /// What a secret is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SecretKind {
+pub(crate) enum SecretKind {
     /// A JSON Web Token (RFC 7519), signed or encrypted.
     WebToken,
     /// A user name and a password in base64, as the Basic scheme has them (RFC 7617).
@@ -46,7 +46,7 @@ impl SecretKind {
     const ALL: [Self; 3] = [Self::WebToken, Self::Basic, Self::PrivateKey];
 
     /// Its name in fingerprints and rules.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::WebToken => "jwt",
             Self::Basic => "basic",
@@ -61,7 +61,7 @@ impl SecretKind {
 
 /// What is known of a secret and is none itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SecretTraits {
+pub(crate) struct SecretTraits {
     /// What it is.
     pub kind: SecretKind,
     /// When a JSON Web Token expires, in seconds since 1970 (`exp`).
@@ -72,7 +72,7 @@ pub struct SecretTraits {
 
 impl SecretTraits {
     /// The traits of a secret; `None` if nothing is known of it.
-    pub fn of_secret(secret: &[u8]) -> Option<Self> {
+    pub(crate) fn of_secret(secret: &[u8]) -> Option<Self> {
         if is_web_token(secret) {
             return Some(Self::of_web_token(secret));
         }
@@ -87,7 +87,7 @@ impl SecretTraits {
     }
 
     /// The traits of what a text is as a whole: a JSON Web Token, which is told by its look, or the fingerprint of a secret.
-    pub fn of_text(text: &str) -> Option<Self> {
+    pub(crate) fn of_text(text: &str) -> Option<Self> {
         if is_fingerprint(text) {
             return Self::of_fingerprint(text);
         }
@@ -143,7 +143,7 @@ pub fn fingerprint(secret: &[u8], tag: [u8; DIGITS / 2]) -> String {
 
 /// How many bytes of the beginning of a text are a fingerprint, also where it was percent-encoded since; `None` if it
 /// doesn't begin with one.
-pub fn fingerprint_at(text: &[u8]) -> Option<usize> {
+pub(crate) fn fingerprint_at(text: &[u8]) -> Option<usize> {
     let marks = [FINGERPRINT_MARK].into_iter().chain(ENCODED_MARKS);
     let rest = marks.into_iter().find_map(|mark| text.strip_prefix(mark.as_bytes()))?;
     let digits = rest.get(..DIGITS)?;
@@ -155,12 +155,12 @@ pub fn fingerprint_at(text: &[u8]) -> Option<usize> {
 }
 
 /// True if a text is a fingerprint as a whole.
-pub fn is_fingerprint(text: &str) -> bool {
+pub(crate) fn is_fingerprint(text: &str) -> bool {
     fingerprint_at(text.as_bytes()) == Some(text.len())
 }
 
 /// Where the first fingerprint of a text is.
-pub fn find_fingerprint(text: &str) -> Option<std::ops::Range<usize>> {
+pub(crate) fn find_fingerprint(text: &str) -> Option<std::ops::Range<usize>> {
     let starts = text.match_indices("umpire").map(|(at, _)| at);
     starts.into_iter().find_map(|at| Some(at..at + fingerprint_at(&text.as_bytes()[at..])?))
 }

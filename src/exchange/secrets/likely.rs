@@ -13,7 +13,7 @@ const LONGEST: usize = 16 * 1024;
 
 /// True for a value that is hardly a word, a name, a number, a date, a path, a URL or a UUID: one without blanks in which
 /// letters and digits alternate, or letters large and small.
-pub fn is_likely_secret(value: &[u8]) -> bool {
+pub(crate) fn is_likely_secret(value: &[u8]) -> bool {
     let value = value.trim_ascii();
     let is_graphic = value.iter().all(u8::is_ascii_graphic);
     if !(SHORTEST..=LONGEST).contains(&value.len()) || !is_graphic || is_uuid(value) || is_address(value) {

@@ -18,14 +18,14 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_util::sync::CancellationToken;
 
 /// A connection whose EOF is delayed.
-pub struct DelayedEof<W> {
+pub(crate) struct DelayedEof<W> {
     io: W,
     state: Arc<EofState>,
 }
 
 /// What is known of the two directions of a [`DelayedEof`].
 #[derive(Default)]
-pub struct EofState {
+pub(crate) struct EofState {
     ended: CancellationToken,
     released: AtomicBool,
     /// A write was tried and no flush has completed since.
@@ -36,23 +36,23 @@ pub struct EofState {
 
 impl EofState {
     /// Cancelled when the client has closed its sending side.
-    pub fn ended(&self) -> &CancellationToken {
+    pub(super) fn ended(&self) -> &CancellationToken {
         &self.ended
     }
 
     /// True if everything that the connection tried to write is flushed. What was given to it since it was last polled it
     /// has not tried yet.
-    pub fn is_flushed(&self) -> bool {
+    pub(crate) fn is_flushed(&self) -> bool {
         !self.unflushed.load(Ordering::Relaxed)
     }
 
     /// How many flushes have completed.
-    pub fn flushes(&self) -> u64 {
+    pub(crate) fn flushes(&self) -> u64 {
         self.flushes.load(Ordering::Relaxed)
     }
 
     /// How many bytes were written.
-    pub fn written(&self) -> u64 {
+    pub(super) fn written(&self) -> u64 {
         self.written.load(Ordering::Relaxed)
     }
 
@@ -62,14 +62,14 @@ impl EofState {
     }
 
     /// Lets EOF be read. False if it was released before.
-    pub fn release(&self) -> bool {
+    pub(super) fn release(&self) -> bool {
         !self.released.swap(true, Ordering::Relaxed)
     }
 }
 
 impl<W> DelayedEof<W> {
     /// Delays the EOF of `io`.
-    pub fn new(io: W) -> (Self, Arc<EofState>) {
+    pub(super) fn new(io: W) -> (Self, Arc<EofState>) {
         let state = Arc::<EofState>::default();
         (Self { io, state: Arc::clone(&state) }, state)
     }

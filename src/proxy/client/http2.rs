@@ -97,7 +97,7 @@ fn takes_nothing(patience: Duration) -> String {
 }
 
 /// Serves one connection until it ends or, once `shutdown` is cancelled, until its exchanges have ended.
-pub async fn run<W>(
+pub(super) async fn run<W>(
     wire: W,
     route: Route,
     client_info: ClientInfo,

@@ -22,7 +22,7 @@ use crate::proxy::relay::ProxyShared;
 const FIRST: usize = 16 * 1024;
 
 /// A connection whose first bytes were read.
-pub struct DetectedProtocol<W> {
+pub(crate) struct DetectedProtocol<W> {
     /// It speaks HTTP/2.
     pub http2: bool,
     /// What was read.
@@ -32,7 +32,7 @@ pub struct DetectedProtocol<W> {
 }
 
 /// Waits for the first bytes; `None` if none came, or not in time, or the proxy is stopped or crowded.
-pub async fn open<W: Transport>(
+pub(super) async fn open<W: Transport>(
     mut wire: W,
     common: &ProxyShared,
     shutdown: &CancellationToken,
@@ -68,7 +68,7 @@ async fn within<F: Future>(patience: std::time::Duration, future: F) -> Option<F
 
 impl<W> DetectedProtocol<W> {
     /// The connection as it was.
-    pub fn rejoin(self) -> PrefixedIo<W> {
+    pub(crate) fn rejoin(self) -> PrefixedIo<W> {
         PrefixedIo { prefix: self.read, io: self.wire }
     }
 }

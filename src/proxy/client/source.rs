@@ -31,7 +31,7 @@ const READ_AHEAD: usize = 64 * 1024;
 type ReaderSlot<I> = Arc<Mutex<Option<(MessageReader<I>, BodyDecoder)>>>;
 
 /// See the module.
-pub struct ClientReader<I> {
+pub(crate) struct ClientReader<I> {
     reader: Option<MessageReader<I>>,
     /// What is still to come of the last body.
     rest: BodyDecoder,
@@ -44,7 +44,7 @@ pub struct ClientReader<I> {
 
 /// What may happen while an answer is on its way.
 #[derive(Debug)]
-pub enum ClientEvent {
+pub(crate) enum ClientEvent {
     /// The broker is to be told to send its body.
     Continue,
     /// Reading failed: the connection was reset.
@@ -53,7 +53,7 @@ pub enum ClientEvent {
 
 impl<I: ReadSide> ClientReader<I> {
     /// Nothing read yet.
-    pub fn new(reader: MessageReader<I>) -> Self {
+    pub(super) fn new(reader: MessageReader<I>) -> Self {
         Self {
             reader: Some(reader),
             rest: BodyDecoder::Done,
@@ -64,7 +64,7 @@ impl<I: ReadSide> ClientReader<I> {
     }
 
     /// The reader, if no body has it.
-    pub fn reader(&mut self) -> Option<&mut MessageReader<I>> {
+    pub(super) fn reader(&mut self) -> Option<&mut MessageReader<I>> {
         if self.reader.is_none()
             && let Some((reader, rest)) = lock(&self.home).take()
         {
@@ -75,29 +75,29 @@ impl<I: ReadSide> ClientReader<I> {
     }
 
     /// The reader itself, if no body has it.
-    pub fn take(&mut self) -> Option<MessageReader<I>> {
+    pub(super) fn take(&mut self) -> Option<MessageReader<I>> {
         self.reader();
         self.reader.take()
     }
 
     /// True if the reader is here and stands behind the end of the last body.
-    pub fn is_at_end(&mut self) -> bool {
+    pub(crate) fn is_at_end(&mut self) -> bool {
         self.reader().is_some() && self.rest.is_done()
     }
 
     /// What comes next can't be told apart: it is not read as a request.
-    pub fn refused(&mut self) {
+    pub(super) fn refused(&mut self) {
         self.rest = BodyDecoder::UntilClose;
     }
 
     /// True if the last body was not read to its end, so that nothing else can be read here.
-    pub fn has_unread_body(&mut self) -> bool {
+    pub(crate) fn has_unread_body(&mut self) -> bool {
         self.reader().is_some() && !self.rest.is_done()
     }
 
     /// Reads the rest of a body whose answer came before its end, so that the connection can go on: at most so many bytes,
     /// for at most so long. False if its end isn't reached by then, or if nobody knows whether the broker will send it.
-    pub async fn drain_body(&mut self, (time, most): (Duration, usize)) -> bool {
+    pub(crate) async fn drain_body(&mut self, (time, most): (Duration, usize)) -> bool {
         if self.announced || self.reader().is_none() {
             return false;
         }
@@ -120,14 +120,19 @@ impl<I: ReadSide> ClientReader<I> {
     }
 
     /// Nothing is to be told any more about going on: it was told.
-    pub fn continue_sent(&mut self) {
+    pub(crate) fn continue_sent(&mut self) {
         self.wanted = None;
         self.announced = false;
     }
 
     /// The body of that length that comes next, and where its trailers will be. `expects`: the broker waits for "100
     /// Continue". It fails with [`RequestFault`] if its chunks can't be read, or nothing comes for as long as `patience`.
-    pub fn take_body(&mut self, length: BodyLength, expects: bool, patience: Duration) -> (WireBody, RawTrailers) {
+    pub(crate) fn take_body(
+        &mut self,
+        length: BodyLength,
+        expects: bool,
+        patience: Duration,
+    ) -> (WireBody, RawTrailers) {
         self.wanted = None;
         self.rest = BodyDecoder::Done;
         self.announced = expects;
@@ -168,7 +173,7 @@ impl<I: ReadSide> ClientReader<I> {
     ///
     /// A broker that closes its sending side behind a whole request has not gone: it may wait for the answer (RFC 9112
     /// section 9.6). That holds for TLS without `close_notify` too, because the request is known to be whole.
-    pub fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<ClientEvent> {
+    pub(crate) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<ClientEvent> {
         if let Some(wanted) = self.wanted.as_mut()
             && let Poll::Ready(asked) = Pin::new(wanted).poll(cx)
         {
@@ -193,7 +198,7 @@ impl<I: ReadSide> ClientReader<I> {
 
 /// True if all that is wrong is that TLS was closed without `close_notify`, or a tunnel's connection without an end of the
 /// tunnel. Where a request ends its head and its framing tell, so nothing can be cut off unseen.
-pub fn is_end(error: &io::Error) -> bool {
+pub(crate) fn is_end(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::UnexpectedEof
 }
 

@@ -25,7 +25,7 @@ use crate::proxy::upstream::UpgradedIo;
 const ROOM: usize = 16 * 1024;
 
 /// Counts what passes and reports it to the record, however it ends.
-pub struct UpgradeRelay {
+pub(crate) struct UpgradeRelay {
     exchange_builder: Option<Arc<ExchangeBuilder>>,
     up: AtomicU64,
     down: AtomicU64,
@@ -34,12 +34,12 @@ pub struct UpgradeRelay {
 
 impl UpgradeRelay {
     /// Nothing has passed yet.
-    pub fn of(exchange_builder: Option<Arc<ExchangeBuilder>>) -> Self {
+    pub(super) fn of(exchange_builder: Option<Arc<ExchangeBuilder>>) -> Self {
         Self { exchange_builder, up: AtomicU64::new(0), down: AtomicU64::new(0), orderly: false }
     }
 
     /// Lets bytes pass until both sides have ended theirs, or nothing has passed for as long as `patience`.
-    pub async fn pass<I: AsyncRead + Unpin, O: AsyncWrite + Unpin>(
+    pub(super) async fn pass<I: AsyncRead + Unpin, O: AsyncWrite + Unpin>(
         mut self,
         broker: &mut MessageReader<I>,
         mut to_broker: O,

@@ -38,7 +38,7 @@ impl ClientAllowList {
     }
 
     /// True if this client is let in.
-    pub fn admit(&self, client: IpAddr) -> bool {
+    pub(crate) fn admit(&self, client: IpAddr) -> bool {
         let client = client.to_canonical();
         self.0.is_empty() || client.is_loopback() || self.0.iter().any(|network| network.contains(&client))
     }
@@ -78,7 +78,7 @@ impl FromStr for Credentials {
 
 impl Credentials {
     /// True if these values of Proxy-Authorization are one, and the right one (RFC 7617).
-    pub fn admit<T: AsRef<str>>(&self, given: &[T]) -> bool {
+    pub(crate) fn admit<T: AsRef<str>>(&self, given: &[T]) -> bool {
         let [value] = given else { return false };
         let Some((scheme, token)) = value.as_ref().trim().split_once(' ') else { return false };
         let Ok(decoded) = STANDARD.decode(token.trim()) else { return false };

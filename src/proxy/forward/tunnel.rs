@@ -41,7 +41,7 @@ pub struct Tunnel<I, O: WriteSide> {
 }
 
 /// The write side of a tunnel. It ends with a TCP reset if its flag was set before it was dropped.
-pub struct ResetOnDrop<O: WriteSide> {
+pub(crate) struct ResetOnDrop<O: WriteSide> {
     /// Always there, but in [`Drop`].
     output: Option<O>,
     doom: ResetFlag,
@@ -76,7 +76,7 @@ impl<I: ReadSide, O: WriteSide> Transport for Tunnel<I, O> {
 
 impl ForwardProxy {
     /// Serves what a connection has become.
-    pub async fn serve<I: ReadSide, O: WriteSide>(
+    pub(crate) async fn serve<I: ReadSide, O: WriteSide>(
         &self,
         opened: TunnelTarget,
         mut tunnel: Tunnel<I, O>,

@@ -62,12 +62,12 @@ impl BodyDecoder {
     }
 
     /// True if the body is at its end.
-    pub fn is_done(self) -> bool {
+    pub(crate) fn is_done(self) -> bool {
         self == Self::Done
     }
 
     /// Bytes still to come, where that is known.
-    pub fn remaining(self) -> Option<u64> {
+    pub(crate) fn remaining(self) -> Option<u64> {
         match self {
             Self::Known(left) => Some(left),
             Self::Done => Some(0),

@@ -36,7 +36,7 @@ pub enum LengthError {
 
 impl BodyEncoding {
     /// Writes what precedes `data` on the wire. The data itself and [`Self::after_data`] follow.
-    pub fn before_data(&mut self, data: &Bytes, out: &mut BytesMut) -> Result<(), LengthError> {
+    pub(crate) fn before_data(&mut self, data: &Bytes, out: &mut BytesMut) -> Result<(), LengthError> {
         match self {
             Self::Known(left) => {
                 *left = left.checked_sub(data.len() as u64).ok_or(LengthError::Long)?;
@@ -48,7 +48,7 @@ impl BodyEncoding {
     }
 
     /// What follows data on the wire.
-    pub fn after_data(self) -> &'static [u8] {
+    pub(crate) fn after_data(self) -> &'static [u8] {
         if self == Self::Chunked { b"\r\n" } else { b"" }
     }
 
@@ -150,7 +150,7 @@ pub fn request_head(out: &mut BytesMut, fields: &Headers, shape: &RequestShape<'
 
 /// What a response's head depends on besides its fields.
 #[derive(Debug, Clone, Copy)]
-pub struct ResponseShape {
+pub(crate) struct ResponseShape {
     /// Status code.
     pub status: u16,
     /// It never has a body, whatever its fields say (see [`crate::proxy::message::head::bodiless`]).
@@ -166,7 +166,7 @@ pub struct ResponseShape {
 }
 
 /// How a response's body will be written.
-pub fn response_coding(fields: &Headers, shape: &ResponseShape) -> BodyEncoding {
+pub(crate) fn response_coding(fields: &Headers, shape: &ResponseShape) -> BodyEncoding {
     let open = || if shape.chunks { BodyEncoding::Chunked } else { BodyEncoding::UntilClose };
     if shape.bodiless {
         return BodyEncoding::Known(0);
@@ -180,7 +180,13 @@ pub fn response_coding(fields: &Headers, shape: &ResponseShape) -> BodyEncoding 
 }
 
 /// Writes a response's head.
-pub fn response_head(out: &mut BytesMut, reason: &[u8], fields: &Headers, shape: &ResponseShape, coding: BodyEncoding) {
+pub(crate) fn response_head(
+    out: &mut BytesMut,
+    reason: &[u8],
+    fields: &Headers,
+    shape: &ResponseShape,
+    coding: BodyEncoding,
+) {
     status_line(out, shape.status, reason);
     let announced = announced(fields);
     let shown = match announced {
@@ -205,7 +211,7 @@ pub fn response_head(out: &mut BytesMut, reason: &[u8], fields: &Headers, shape:
 }
 
 /// Writes an interim response: status 100 to 199, but 101.
-pub fn interim_head(out: &mut BytesMut, status: u16, reason: &[u8], fields: &Headers) {
+pub(crate) fn interim_head(out: &mut BytesMut, status: u16, reason: &[u8], fields: &Headers) {
     status_line(out, status, reason);
     end_to_end(out, fields, None, |name, value, out| field(out, name, value));
     out.extend_from_slice(b"\r\n");

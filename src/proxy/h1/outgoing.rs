@@ -28,7 +28,7 @@ const LARGE: usize = 8 * 1024;
 
 /// Why a message could not be sent.
 #[derive(Debug)]
-pub enum H1SendError {
+pub(crate) enum H1SendError {
     /// Its body failed at the source.
     Body(BodyError),
     /// The socket failed.
@@ -36,7 +36,7 @@ pub enum H1SendError {
 }
 
 /// Is told of the write and flush that send the last bytes of a message.
-pub trait FinalWriteObserver: Send + Sync {
+pub(crate) trait FinalWriteObserver: Send + Sync {
     /// It is about to be tried.
     fn begins(&self);
     /// It was tried. If not all of it was written and flushed, it will be tried again.
@@ -44,7 +44,7 @@ pub trait FinalWriteObserver: Send + Sync {
 }
 
 /// Sends one message.
-pub struct MessageWriter<W> {
+pub(crate) struct MessageWriter<W> {
     io: W,
     out: BytesMut,
     large: Bytes,
@@ -63,7 +63,7 @@ pub struct MessageWriter<W> {
 
 impl<W: AsyncWrite + Unpin> MessageWriter<W> {
     /// Sends `start`, usually a head, then `body`; what of the body is ready goes out with the head in one write.
-    pub fn new(io: W, start: BytesMut, body: Option<WireBody>, coding: BodyEncoding) -> Self {
+    pub(crate) fn new(io: W, start: BytesMut, body: Option<WireBody>, coding: BodyEncoding) -> Self {
         Self {
             io,
             out: start,
@@ -82,48 +82,48 @@ impl<W: AsyncWrite + Unpin> MessageWriter<W> {
     }
 
     /// As [`Self::new`], for a start that may have to be sent again and is therefore not copied.
-    pub fn shared(io: W, start: Bytes, body: Option<WireBody>, coding: BodyEncoding) -> Self {
+    pub(crate) fn shared(io: W, start: Bytes, body: Option<WireBody>, coding: BodyEncoding) -> Self {
         Self { large: start, ..Self::new(io, BytesMut::new(), body, coding) }
     }
 
     /// Writes these trailers, once they have come, as they are and not as the frame has them.
-    pub fn with_trailers(self, trailers: RawTrailers) -> Self {
+    pub(crate) fn with_trailers(self, trailers: RawTrailers) -> Self {
         Self { trailers, ..self }
     }
 
     /// Tells `last` of the last write: of a body that has ended well.
-    pub fn telling(self, last: Arc<dyn FinalWriteObserver>) -> Self {
+    pub(crate) fn telling(self, last: Arc<dyn FinalWriteObserver>) -> Self {
         Self { last: Some(last), ..self }
     }
 
     /// While held, the body is not asked for anything: only the start is sent.
-    pub fn hold(&mut self, held: bool) {
+    pub(crate) fn hold(&mut self, held: bool) {
         self.held = held;
     }
 
     /// True once everything has been written and flushed.
-    pub fn is_done(&self) -> bool {
+    pub(crate) fn is_done(&self) -> bool {
         let written = self.out.is_empty() && self.large.is_empty();
         self.body.is_none() && self.failed.is_none() && written && !self.unflushed
     }
 
     /// Bytes that the stream below took so far; they need not have been flushed.
-    pub fn written(&self) -> u64 {
+    pub(crate) fn written(&self) -> u64 {
         self.written
     }
 
     /// True if it was the body that kept the last [`Self::poll_send`] from going on, not the socket.
-    pub fn waits_for_body(&self) -> bool {
+    pub(crate) fn waits_for_body(&self) -> bool {
         self.waits_for_body
     }
 
     /// The stream below; whatever was not written is lost.
-    pub fn into_io(self) -> W {
+    pub(crate) fn into_io(self) -> W {
         self.io
     }
 
     /// Goes on sending; ready once everything has been written and flushed.
-    pub fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), H1SendError>> {
+    pub(crate) fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), H1SendError>> {
         loop {
             self.waits_for_body = false;
             self.gather(cx);

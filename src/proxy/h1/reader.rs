@@ -21,7 +21,7 @@ const CHUNK: usize = 16 * 1024;
 /// Reads ahead into a buffer. It grows only while its owner asks for more, who must stop at a limit of its own
 /// ([`crate::proxy::HeadLimits`] for a head; content is taken out as it comes).
 #[derive(Debug)]
-pub struct MessageReader<R> {
+pub(crate) struct MessageReader<R> {
     io: R,
     /// What was read and not yet taken.
     pub buf: BytesMut,
@@ -30,18 +30,18 @@ pub struct MessageReader<R> {
 
 impl<R: AsyncRead + Unpin> MessageReader<R> {
     /// Nothing read yet.
-    pub fn new(io: R) -> Self {
+    pub(crate) fn new(io: R) -> Self {
         Self::having_read(io, BytesMut::with_capacity(CHUNK))
     }
 
     /// These bytes were read already.
-    pub fn having_read(io: R, buf: BytesMut) -> Self {
+    pub(crate) fn having_read(io: R, buf: BytesMut) -> Self {
         Self { io, buf, ended: false }
     }
 
     /// Reads once; 0 at the end of the stream, and ever after it. A TLS stream that ends without `close_notify` is an error
     /// the first time ([`io::ErrorKind::UnexpectedEof`]), and then an end like any other.
-    pub fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    pub(crate) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         if self.ended {
             return Poll::Ready(Ok(0));
         }
@@ -58,22 +58,22 @@ impl<R: AsyncRead + Unpin> MessageReader<R> {
     }
 
     /// True once the end of the stream was read.
-    pub fn has_ended(&self) -> bool {
+    pub(crate) fn has_ended(&self) -> bool {
         self.ended
     }
 
     /// The stream itself. Reading from it leaves out what was read ahead.
-    pub fn io(&mut self) -> &mut R {
+    pub(crate) fn io(&mut self) -> &mut R {
         &mut self.io
     }
 
     /// The stream itself and what was read ahead of it.
-    pub fn into_parts(self) -> (R, BytesMut) {
+    pub(crate) fn into_parts(self) -> (R, BytesMut) {
         (self.io, self.buf)
     }
 
     /// The next frame of the body that the decoder is in; `None` at its end. Trailers go to `trailers` too.
-    pub fn poll_body(
+    pub(crate) fn poll_body(
         &mut self,
         decoder: &mut BodyDecoder,
         trailers: &RawTrailers,

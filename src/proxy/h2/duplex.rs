@@ -17,7 +17,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use crate::proxy::io::WriteSide;
 
 /// What comes. At most [`crate::proxy::h2::WINDOW`] bytes wait in it.
-pub struct DuplexReadHalf {
+pub(crate) struct DuplexReadHalf {
     stream: RecvStream,
     data: Bytes,
     /// Ends when the stream's connection has no more to read.
@@ -25,7 +25,7 @@ pub struct DuplexReadHalf {
 }
 
 /// What goes. A writer waits where the receiver has no room.
-pub struct DuplexWriteHalf {
+pub(crate) struct DuplexWriteHalf {
     stream: SendStream<Bytes>,
     ended: bool,
 }
@@ -33,14 +33,14 @@ pub struct DuplexWriteHalf {
 impl DuplexReadHalf {
     /// The receiving side of a stream. `ended` is cancelled when its connection has no more to read: that is an end, but no
     /// orderly one ([`io::ErrorKind::UnexpectedEof`]).
-    pub fn new(stream: RecvStream, ended: CancellationToken) -> Self {
+    pub(crate) fn new(stream: RecvStream, ended: CancellationToken) -> Self {
         Self { stream, data: Bytes::new(), ended: Box::pin(ended.cancelled_owned()) }
     }
 }
 
 impl DuplexWriteHalf {
     /// The sending side of a stream.
-    pub fn new(stream: SendStream<Bytes>) -> Self {
+    pub(crate) fn new(stream: SendStream<Bytes>) -> Self {
         Self { stream, ended: false }
     }
 }

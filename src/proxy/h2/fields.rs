@@ -14,7 +14,7 @@ use crate::proxy::message::fields::{HopByHop, has_token};
 use crate::proxy::message::head::{content_length, lengthless};
 
 /// The fields of a request that goes out over HTTP/2. Host is left out: it is `:authority` there.
-pub fn outgoing_request(method: &Method, fields: &Headers) -> HeaderMap {
+pub(crate) fn outgoing_request(method: &Method, fields: &Headers) -> HeaderMap {
     let mut map = outgoing(fields, |field| field.name.eq_ignore_ascii_case("host"));
     // One hop less is left (RFC 9110 section 7.6.2).
     if matches!(*method, Method::TRACE | Method::OPTIONS)
@@ -27,7 +27,7 @@ pub fn outgoing_request(method: &Method, fields: &Headers) -> HeaderMap {
 }
 
 /// The fields of a response with that status that goes out over HTTP/2.
-pub fn outgoing_response(status: u16, fields: &Headers) -> HeaderMap {
+pub(crate) fn outgoing_response(status: u16, fields: &Headers) -> HeaderMap {
     outgoing(fields, |field| lengthless(status) && field.name.eq_ignore_ascii_case("content-length"))
 }
 
@@ -61,7 +61,7 @@ fn outgoing(fields: &Headers, left_out: impl Fn(&Header) -> bool) -> HeaderMap {
 }
 
 /// The fields with their cookies in one field, as HTTP/1 wants them (RFC 9113 section 8.2.3).
-pub fn with_one_cookie(fields: &Headers) -> Headers {
+pub(crate) fn with_one_cookie(fields: &Headers) -> Headers {
     let is_cookie = |field: &&Header| field.name.eq_ignore_ascii_case("cookie");
     let crumbs: Vec<&[u8]> = fields.0.iter().filter(is_cookie).map(|field| &field.value[..]).collect();
     if crumbs.len() < 2 {

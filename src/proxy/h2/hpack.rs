@@ -184,7 +184,7 @@ fn plain(text: &[u8], out: &mut Vec<u8>) {
 
 /// Puts another `:path` into a block that says it as a literal that enters no table, as the `h2` library writes it.
 /// `replacement` is asked with the one that is there; none leaves the block as it is.
-pub fn replace_path(
+pub(crate) fn replace_path(
     block: &[u8],
     replacement: impl FnOnce(&[u8]) -> Option<Vec<u8>>,
 ) -> Result<Option<Vec<u8>>, HpackError> {

@@ -58,7 +58,7 @@ static CODE: LazyLock<HuffmanCode> = LazyLock::new(|| {
 });
 
 /// Appends what `coded` stands for; false if it is no such code. One byte becomes at most one and three fifths.
-pub fn decode(coded: &[u8], out: &mut Vec<u8>) -> bool {
+pub(super) fn decode(coded: &[u8], out: &mut Vec<u8>) -> bool {
     let code = &*CODE;
     // The bits that were taken and not yet read stand at the upper end of the lower `count` bits.
     let (mut bits, mut count) = (0_u64, 0_usize);

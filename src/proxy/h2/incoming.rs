@@ -18,7 +18,7 @@ use crate::proxy::upstream::{BodyError, RequestFault};
 type ResetFuture = Pin<Box<dyn Future<Output = BodyError> + Send + Sync>>;
 
 /// See the module. At most [`crate::proxy::h2::WINDOW`] bytes wait in it.
-pub struct IncomingBody {
+pub(crate) struct IncomingBody {
     stream: RecvStream,
     /// How long the sender may keep silent where it is waited for, and what is cancelled when its connection has no more.
     given_up: Option<(Duration, CancellationToken)>,
@@ -32,7 +32,7 @@ pub struct IncomingBody {
 
 impl IncomingBody {
     /// The body on a stream; `length` as its head says.
-    pub fn new(stream: RecvStream, length: Option<u64>) -> Self {
+    pub(crate) fn new(stream: RecvStream, length: Option<u64>) -> Self {
         let done = stream.is_end_stream();
         let left = if done { Some(0) } else { length };
         Self { stream, given_up: None, waiting: None, left, data_done: false, done }
@@ -40,7 +40,7 @@ impl IncomingBody {
 
     /// The same, given up as [`RequestFault::Stalled`] when its sender keeps silent for that long, and at once when `ended`
     /// is cancelled: its connection has no more to read.
-    pub fn within(self, patience: Duration, ended: CancellationToken) -> Self {
+    pub(crate) fn within(self, patience: Duration, ended: CancellationToken) -> Self {
         Self { given_up: Some((patience, ended)), ..self }
     }
 

@@ -17,7 +17,7 @@ use crate::proxy::upstream::{BodyError, WireBody};
 
 /// Why a body was not sent to its end.
 #[derive(Debug)]
-pub enum H2SendError {
+pub(crate) enum H2SendError {
     /// It failed at the source; the stream was reset.
     Body(BodyError),
     /// The receiver wants no more of it, or is gone.
@@ -25,7 +25,7 @@ pub enum H2SendError {
 }
 
 /// Sends one body. Holds one frame of it, and never asks for the next one before that has gone.
-pub struct OutgoingBody {
+pub(crate) struct OutgoingBody {
     stream: SendStream<Bytes>,
     body: Option<WireBody>,
     data: Bytes,
@@ -36,32 +36,32 @@ pub struct OutgoingBody {
 
 impl OutgoingBody {
     /// Sends `body` on a stream whose head has gone out; `None` if that was the end of it.
-    pub fn new(stream: SendStream<Bytes>, body: Option<WireBody>) -> Self {
+    pub(crate) fn new(stream: SendStream<Bytes>, body: Option<WireBody>) -> Self {
         Self { stream, body, data: Bytes::new(), held: false, sent: 0, waits_for_body: false }
     }
 
     /// While held, the body is not asked for anything.
-    pub fn hold(&mut self, held: bool) {
+    pub(crate) fn hold(&mut self, held: bool) {
         self.held = held;
     }
 
     /// True once everything has been given to the connection, which flushes it by itself.
-    pub fn is_done(&self) -> bool {
+    pub(crate) fn is_done(&self) -> bool {
         self.body.is_none()
     }
 
     /// Bytes that the connection took so far.
-    pub fn sent(&self) -> u64 {
+    pub(crate) fn sent(&self) -> u64 {
         self.sent
     }
 
     /// True if it was the body that kept the last [`Self::poll_send`] from going on, not the receiver.
-    pub fn waits_for_body(&self) -> bool {
+    pub(crate) fn waits_for_body(&self) -> bool {
         self.waits_for_body
     }
 
     /// Goes on sending; ready once everything has been given to the connection.
-    pub fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), H2SendError>> {
+    pub(crate) fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), H2SendError>> {
         self.waits_for_body = false;
         loop {
             let Some(body) = self.body.as_mut() else { return Poll::Ready(Ok(())) };

@@ -33,18 +33,18 @@ const COLON: u8 = b':';
 const FLIP: u8 = 0x40;
 
 /// A field as it was received: pseudo-fields included, names in any case.
-pub type RawField = (Vec<u8>, Vec<u8>);
+pub(crate) type RawField = (Vec<u8>, Vec<u8>);
 
 /// A section that was too large.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TooLarge {
+pub(crate) struct TooLarge {
     /// What HTTP/1 has in its first line was too long by itself.
     pub line: bool,
 }
 
 /// Packs the fields of one section, as far as there is room for it.
 #[derive(Debug)]
-pub struct Packer {
+pub(crate) struct Packer {
     limits: HeadLimits,
     packed: Vec<u8>,
     bytes: usize,
@@ -54,12 +54,12 @@ pub struct Packer {
 
 impl Packer {
     /// For a section within these limits; they count names and values as over HTTP/1.
-    pub fn new(limits: HeadLimits) -> Self {
+    pub(super) fn new(limits: HeadLimits) -> Self {
         Self { limits, packed: Vec::with_capacity(1024), bytes: 0, line: 0, fields: 0 }
     }
 
     /// Packs a field.
-    pub fn push(&mut self, name: &[u8], value: &[u8]) {
+    pub(super) fn push(&mut self, name: &[u8], value: &[u8]) {
         // What HTTP/1 writes around them: ": ", CR LF.
         let bytes = name.len() + value.len() + 4;
         self.bytes = self.bytes.saturating_add(bytes);
@@ -79,17 +79,17 @@ impl Packer {
     }
 
     /// True if there is no room for all of it.
-    pub fn is_too_large(&self) -> bool {
+    pub(crate) fn is_too_large(&self) -> bool {
         self.bytes > self.limits.bytes || self.fields > self.limits.fields
     }
 
     /// True if it is so much larger than there is room for that nobody who means well sends it.
-    pub fn is_abuse(&self) -> bool {
+    pub(crate) fn is_abuse(&self) -> bool {
         self.bytes / 4 > self.limits.bytes
     }
 
     /// Appends the packed fields to a header block.
-    pub fn finish(self, block: &mut Vec<u8>) {
+    pub(super) fn finish(self, block: &mut Vec<u8>) {
         if self.is_too_large() {
             literal(TOO_LARGE.as_bytes(), if self.line > self.limits.bytes { LINE } else { b"" }, block);
         } else {
@@ -109,7 +109,7 @@ fn escape(bytes: &[u8], out: &mut Vec<u8>) {
 }
 
 /// The fields of a section as they were received, in their order.
-pub fn unpack(map: &HeaderMap) -> Result<Vec<RawField>, TooLarge> {
+pub(crate) fn unpack(map: &HeaderMap) -> Result<Vec<RawField>, TooLarge> {
     if let Some(what) = map.get(TOO_LARGE) {
         return Err(TooLarge { line: what.as_bytes() == LINE });
     }
@@ -136,7 +136,7 @@ fn unescape(packed: &[u8]) -> RawField {
 
 /// Fields as they come out of the library.
 #[cfg(test)]
-pub fn pack(fields: &[(&str, &str)]) -> HeaderMap {
+pub(crate) fn pack(fields: &[(&str, &str)]) -> HeaderMap {
     let packed = fields.iter().map(|(name, value)| {
         let mut packed = Vec::new();
         escape(name.as_bytes(), &mut packed);
@@ -156,7 +156,7 @@ pub fn pack(fields: &[(&str, &str)]) -> HeaderMap {
 const TARGET: &str = "/~/";
 
 /// The target as something that the library's `Uri` passes on as it is.
-pub fn pack_target(target: &str) -> Bytes {
+pub(crate) fn pack_target(target: &str) -> Bytes {
     let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/?%".contains(byte);
     if target.starts_with('/') && !target.starts_with(TARGET) && target.as_bytes().iter().all(is_plain) {
         return Bytes::copy_from_slice(target.as_bytes());
@@ -168,7 +168,7 @@ pub fn pack_target(target: &str) -> Bytes {
 }
 
 /// The target of a path that was packed; none if it was not.
-pub fn unpack_target(path: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn unpack_target(path: &[u8]) -> Option<Vec<u8>> {
     let digits = path.strip_prefix(TARGET.as_bytes())?;
     let digit = |byte: u8| char::from(byte).to_digit(16).map_or(0, |digit| digit as u8);
     Some(digits.chunks(2).map(|pair| pair.iter().fold(0, |byte, next| (byte << 4) | digit(*next))).collect())

@@ -41,7 +41,7 @@ const PRIORITY: u8 = 0x20;
 
 /// See the module. Holds one header block of at most four times the limit of a head, and what was read ahead: about
 /// 32 KiB.
-pub struct RawHeads<S> {
+pub(crate) struct RawHeads<S> {
     io: S,
     incoming: IncomingHeads,
     /// Nothing is packed in answers.
@@ -50,18 +50,18 @@ pub struct RawHeads<S> {
 
 impl<S> RawHeads<S> {
     /// A connection on which requests come in. Their heads, and trailers, must be within `limits`.
-    pub fn server(io: S, limits: HeadLimits) -> Self {
+    pub(crate) fn server(io: S, limits: HeadLimits) -> Self {
         Self { io, incoming: IncomingHeads::requests(limits), outgoing: None }
     }
 
     /// A connection on which requests go out, and answers come in. Their heads, and trailers, must be within `limits`.
-    pub fn client(io: S, limits: HeadLimits) -> Self {
+    pub(crate) fn client(io: S, limits: HeadLimits) -> Self {
         Self { io, incoming: IncomingHeads::answers(limits), outgoing: Some(OutgoingHeads::default()) }
     }
 }
 
 /// The largest list of fields that the library is to take: packing makes one larger.
-pub fn packed_size(limits: HeadLimits) -> u32 {
+pub(crate) fn packed_size(limits: HeadLimits) -> u32 {
     let size = limits.bytes.saturating_add(limits.fields.saturating_mul(40)).saturating_add(1024);
     u32::try_from(size).unwrap_or(u32::MAX)
 }

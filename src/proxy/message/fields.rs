@@ -39,13 +39,13 @@ const NEVER_NAMED: [&str; 3] = ["host", "content-length", "content-type"];
 
 /// Which fields of a message go no further.
 #[derive(Debug, Default)]
-pub struct HopByHop<'h> {
+pub(crate) struct HopByHop<'h> {
     named: Vec<&'h str>,
 }
 
 impl<'h> HopByHop<'h> {
     /// Reads what Connection names.
-    pub fn of(headers: &'h Headers) -> Self {
+    pub(crate) fn of(headers: &'h Headers) -> Self {
         let named = headers
             .all("connection")
             .flat_map(|value| value.split(','))
@@ -56,7 +56,7 @@ impl<'h> HopByHop<'h> {
     }
 
     /// True if a field of this name goes no further.
-    pub fn holds(&self, name: &str) -> bool {
+    pub(crate) fn holds(&self, name: &str) -> bool {
         HOP_BY_HOP.iter().chain(&self.named).any(|hop| hop.eq_ignore_ascii_case(name))
     }
 }
@@ -80,7 +80,7 @@ const NEVER_BEHIND: [&str; 13] = [
 ];
 
 /// True if a trailer field of this name may go on. To some programs `Content_Length` is the same as `Content-Length`.
-pub fn may_trail(name: &str) -> bool {
+pub(crate) fn may_trail(name: &str) -> bool {
     let is = |never: &str| {
         never.len() == name.len()
             && never.bytes().zip(name.bytes()).all(|(a, b)| a == b.to_ascii_lowercase() || (a == b'-' && b == b'_'))
@@ -105,18 +105,18 @@ pub fn upgrade(version: Version, headers: &Headers) -> Option<&Bytes> {
 }
 
 /// True if a comma-separated field has this token, in any case.
-pub fn has_token(headers: &Headers, field: &str, token: &str) -> bool {
+pub(crate) fn has_token(headers: &Headers, field: &str, token: &str) -> bool {
     headers.all(field).flat_map(|value| value.split(',')).any(|part| part.trim().eq_ignore_ascii_case(token))
 }
 
 /// The fields that don't end at the next hop.
-pub fn end_to_end(headers: &Headers) -> Headers {
+pub(crate) fn end_to_end(headers: &Headers) -> Headers {
     let hop_by_hop = HopByHop::of(headers);
     Headers::of(headers.0.iter().filter(|field| !hop_by_hop.holds(&field.name)).cloned().collect())
 }
 
 /// The end-to-end fields as a map. A field that `HeaderMap` can't hold is left out of it.
-pub fn to_map(headers: &Headers) -> HeaderMap {
+pub(crate) fn to_map(headers: &Headers) -> HeaderMap {
     let hop_by_hop = HopByHop::of(headers);
     let mut map = HeaderMap::with_capacity(headers.0.len());
     for Header { name, value } in headers.0.iter().filter(|field| !hop_by_hop.holds(&field.name)) {
@@ -130,7 +130,7 @@ pub fn to_map(headers: &Headers) -> HeaderMap {
 }
 
 /// The fields of a map, names in lower case.
-pub fn from_map(map: &HeaderMap) -> Headers {
+pub(crate) fn from_map(map: &HeaderMap) -> Headers {
     map.iter().map(|(name, value)| (name.as_str(), Bytes::copy_from_slice(value.as_bytes()))).collect()
 }
 

@@ -16,7 +16,8 @@ mod target;
 use bytes::Bytes;
 use hyper::Method;
 
-pub use self::framing::{BodyLength, FramingError, bodiless, content_length, lengthless};
+pub use self::framing::{BodyLength, FramingError, bodiless};
+pub(crate) use self::framing::{content_length, lengthless};
 use self::framing::{request_length, response_length};
 use self::target::check_host;
 use crate::exchange::{Header, Headers, Version};
@@ -119,7 +120,7 @@ fn is_token(text: &[u8]) -> bool {
 
 /// Fields as RFC 9110 section 5 has them. What HTTP/2 forbids besides (RFC 9113 section 8.2) is looked at where it is
 /// read.
-pub fn check_fields(fields: &Headers) -> Result<(), HeadError> {
+pub(crate) fn check_fields(fields: &Headers) -> Result<(), HeadError> {
     for Header { name, value } in &fields.0 {
         if !is_token(name.as_bytes()) {
             return Err(malformed(httparse::Error::HeaderName));
@@ -171,7 +172,7 @@ impl RequestHead {
     }
 
     /// Refuses a body where the method has none (RFC 9110 section 9.3.8).
-    pub fn check_body(&self, has_body: bool) -> Result<(), HeadError> {
+    pub(crate) fn check_body(&self, has_body: bool) -> Result<(), HeadError> {
         if has_body && self.method == Method::TRACE {
             return Err(HeadError::Malformed("TRACE has no body".to_owned()));
         }
@@ -179,18 +180,18 @@ impl RequestHead {
     }
 
     /// True if the client wants to be told to go on before it sends the body.
-    pub fn expects_continue(&self) -> bool {
+    pub(crate) fn expects_continue(&self) -> bool {
         self.version != Version::Http10 && has_token(&self.fields, "expect", "100-continue")
     }
 
     /// How many hops TRACE and OPTIONS may still make (RFC 9110 section 7.6.2).
-    pub fn max_forwards(&self) -> Option<u32> {
+    pub(crate) fn max_forwards(&self) -> Option<u32> {
         let counted = self.method == Method::TRACE || self.method == Method::OPTIONS;
         self.fields.get("max-forwards").filter(|_| counted)?.parse().ok()
     }
 
     /// True if the connection stays open after this exchange, as far as the client says.
-    pub fn keeps_alive(&self) -> bool {
+    pub(crate) fn keeps_alive(&self) -> bool {
         keeps_alive(self.version, &self.fields)
     }
 }
@@ -217,7 +218,7 @@ impl ResponseHead {
     /// True if the connection stays open after this exchange, as far as the server says. A server that says two things
     /// of the length of its answer, or announces a body where there is none, is not believed: what follows might be
     /// taken for the next answer.
-    pub fn keeps_alive(&self) -> bool {
+    pub(crate) fn keeps_alive(&self) -> bool {
         let has = |name: &str| self.fields.0.iter().any(|field| field.name.eq_ignore_ascii_case(name));
         let (length, coding) = (has("content-length"), has("transfer-encoding"));
         let empty = self.fields.get("content-length") == Some("0") && !coding;

@@ -13,7 +13,7 @@ use crate::proxy::message::head::{FramingError, HeadError};
 use crate::proxy::upstream::{UpstreamError, WireBody};
 
 /// The answer to a request that got none from the booking system.
-pub fn no_answer(error: &UpstreamError) -> Response<WireBody> {
+pub(crate) fn no_answer(error: &UpstreamError) -> Response<WireBody> {
     let (status, kind, title, advice) = match error.kind {
         FailureKind::Unreachable => (
             StatusCode::BAD_GATEWAY,
@@ -58,7 +58,7 @@ pub fn no_answer(error: &UpstreamError) -> Response<WireBody> {
 }
 
 /// The answer to a request that can't be read.
-pub fn bad_request(error: &HeadError) -> Response<WireBody> {
+pub(crate) fn bad_request(error: &HeadError) -> Response<WireBody> {
     let status = match error {
         HeadError::TooLarge(_) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
         HeadError::LineTooLong(_) => StatusCode::URI_TOO_LONG,
@@ -72,13 +72,13 @@ pub fn bad_request(error: &HeadError) -> Response<WireBody> {
 }
 
 /// The answer to a request that took too long to arrive.
-pub fn slow_request() -> Response<WireBody> {
+pub(crate) fn slow_request() -> Response<WireBody> {
     let detail = "The request's head did not arrive in time.";
     problem(StatusCode::REQUEST_TIMEOUT, "request-timed-out", "Umpire stopped waiting for the request", detail)
 }
 
 /// The answer to TRACE or OPTIONS that were not to go past Umpire (RFC 9110 section 7.6.2).
-pub fn last_hop(method: &Method) -> Response<WireBody> {
+pub(crate) fn last_hop(method: &Method) -> Response<WireBody> {
     if method == Method::OPTIONS {
         let mut response = Response::new(Full::new(Bytes::new()).map_err(|never| match never {}).boxed());
         *response.status_mut() = StatusCode::NO_CONTENT;
@@ -90,21 +90,21 @@ pub fn last_hop(method: &Method) -> Response<WireBody> {
 }
 
 /// The answer to CONNECT.
-pub fn no_tunnel() -> Response<WireBody> {
+pub(crate) fn no_tunnel() -> Response<WireBody> {
     let detail = "This is a reverse proxy: give the broker its address as the booking system's base URI instead of \
                   configuring it as an HTTP proxy, or start umpire with --intercept HOST.";
     problem(StatusCode::METHOD_NOT_ALLOWED, "no-tunnel", "Umpire does not tunnel", detail)
 }
 
 /// The answer of a forward proxy to a request that is meant for itself.
-pub fn not_a_server() -> Response<WireBody> {
+pub(crate) fn not_a_server() -> Response<WireBody> {
     let detail = "This is Umpire's forward proxy: there is nothing to fetch from it. Set it as HTTP_PROXY and HTTPS_PROXY \
                   of your client, and ask for the booking system's own URL.";
     problem(StatusCode::MISDIRECTED_REQUEST, "not-a-server", "Umpire is a proxy here, not a server", detail)
 }
 
 /// The answer of a forward proxy to a request without the right credentials.
-pub fn credentials_wanted() -> Response<WireBody> {
+pub(crate) fn credentials_wanted() -> Response<WireBody> {
     let detail =
         "Give the client the user name and password that Umpire was started with: http://USER:PASSWORD@HOST:PORT.";
     let mut response = problem(
@@ -119,18 +119,18 @@ pub fn credentials_wanted() -> Response<WireBody> {
 }
 
 /// The answer of a forward proxy to a target that can't be one.
-pub fn bad_target(why: &str) -> Response<WireBody> {
+pub(crate) fn bad_target(why: &str) -> Response<WireBody> {
     problem(StatusCode::BAD_REQUEST, "bad-target", "Umpire can't tell where this request is to go", why)
 }
 
 /// The answer of a forward proxy where a host can't be reached.
-pub fn no_way(why: &str) -> Response<WireBody> {
+pub(crate) fn no_way(why: &str) -> Response<WireBody> {
     problem(StatusCode::BAD_GATEWAY, "upstream-unreachable", "Umpire could not reach the host", why)
 }
 
 /// The answer of a forward proxy to a client of another machine where a host can't be reached. It is the same whatever
 /// the reason: else it would tell what listens on this machine, and which names it knows.
-pub fn not_reached(authority: &str) -> Response<WireBody> {
+pub(crate) fn not_reached(authority: &str) -> Response<WireBody> {
     no_way(&format!(
         "No connection could be made to {authority}. Umpire's screen says why to whoever runs it: clients of \
          other machines are not told it, nor let through to the loopback and link-local addresses of Umpire's machine."
@@ -138,7 +138,7 @@ pub fn not_reached(authority: &str) -> Response<WireBody> {
 }
 
 /// The answer to a request for a host that nobody stands in for, where no connection is made.
-pub fn nothing_beyond(authority: &str) -> Response<WireBody> {
+pub(crate) fn nothing_beyond(authority: &str) -> Response<WireBody> {
     let detail = format!(
         "A recording stands in for the hosts that are intercepted, and no connection is made to any other. Name {authority} \
          with --intercept if the recording is to answer for it, or have the client not use this proxy for it (NO_PROXY)."

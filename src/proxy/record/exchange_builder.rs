@@ -24,7 +24,7 @@ use crate::proxy::record::sink::{MemoryShare, SendPermit, Ticket};
 
 /// What is known when the request's head has arrived.
 #[derive(Debug)]
-pub struct RequestMeta {
+pub(crate) struct RequestMeta {
     /// Number of the exchange.
     pub id: u64,
     /// Number of the connection.
@@ -47,7 +47,7 @@ pub struct RequestMeta {
 
 /// Head of an answer.
 #[derive(Debug)]
-pub struct ResponseMeta {
+pub(crate) struct ResponseMeta {
     /// Status code.
     pub status: u16,
     /// Reason phrase.
@@ -60,7 +60,7 @@ pub struct ResponseMeta {
 
 /// Which body of an exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MessagePart {
+pub(crate) enum MessagePart {
     /// The request's.
     Request,
     /// The response's.
@@ -69,7 +69,7 @@ pub enum MessagePart {
 
 /// Collects the parts of one exchange. It is sent to the recorder once, when both bodies have ended.
 #[derive(Debug)]
-pub struct ExchangeBuilder {
+pub(crate) struct ExchangeBuilder {
     clock: Instant,
     /// Cancelled when exchanges in flight are cut off because Umpire stops.
     cut: CancellationToken,
@@ -117,24 +117,24 @@ impl FinalWriteObserver for ExchangeBuilder {
 
 impl ExchangeBuilder {
     /// Begins an exchange that has a place in the queue.
-    pub fn new(opening: RequestMeta, place: SendPermit, cut: CancellationToken) -> Arc<Self> {
+    pub(crate) fn new(opening: RequestMeta, place: SendPermit, cut: CancellationToken) -> Arc<Self> {
         let clock = opening.clock;
         let state = BuilderState { opening: Some((opening, place)), ..BuilderState::default() };
         Arc::new(Self { clock, cut, state: Mutex::new(state) })
     }
 
     /// The memory for its bodies; `None` once the exchange was handed over.
-    pub fn memory(&self) -> Option<Arc<MemoryShare>> {
+    pub(crate) fn memory(&self) -> Option<Arc<MemoryShare>> {
         self.state().opening.as_ref().map(|(_, place)| place.memory())
     }
 
     /// The answer's head has arrived.
-    pub fn answered(&self, head: ResponseMeta) {
+    pub(crate) fn answered(&self, head: ResponseMeta) {
         self.state().answer = Some((head, self.clock.elapsed()));
     }
 
     /// A body has ended. Each part reports once.
-    pub fn body_ended(&self, part: MessagePart, body: Body) {
+    pub(crate) fn body_ended(&self, part: MessagePart, body: Body) {
         let mut state = self.state();
         match part {
             MessagePart::Request => {
@@ -146,14 +146,14 @@ impl ExchangeBuilder {
     }
 
     /// Something went wrong. What went wrong first is the cause; what follows from it is not kept.
-    pub fn failed(&self, kind: FailureKind, detail: impl Into<String>, answered: Option<u16>) {
+    pub(crate) fn failed(&self, kind: FailureKind, detail: impl Into<String>, answered: Option<u16>) {
         let mut state = self.state();
         let failure = state.failure.get_or_insert_with(|| Failure { kind, detail: detail.into(), answered: None });
         failure.answered = failure.answered.or(answered);
     }
 
     /// The protocol was switched, and what followed has ended after so many bytes each way, none of which were kept.
-    pub fn switched(&self, up: u64, down: u64, orderly: bool) {
+    pub(crate) fn switched(&self, up: u64, down: u64, orderly: bool) {
         let body = |length| {
             let end = match (orderly, length) {
                 (false, _) => BodyEnd::Cancelled,
@@ -168,18 +168,18 @@ impl ExchangeBuilder {
     }
 
     /// The broker is given these links instead of those that the answer has.
-    pub fn rewritten(&self, links: Vec<RewrittenLink>) {
+    pub(crate) fn rewritten(&self, links: Vec<RewrittenLink>) {
         self.state().rewritten = links;
     }
 
     /// The answer is none of a booking system.
-    pub fn simulated(&self, by: Simulated) {
+    pub(crate) fn simulated(&self, by: Simulated) {
         self.state().simulated = Some(by);
     }
 
     /// The answer is with the broker's socket.
     #[cfg(test)]
-    pub fn delivered(&self) {
+    pub(crate) fn delivered(&self) {
         self.begins();
         self.ended(true);
     }

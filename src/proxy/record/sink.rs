@@ -33,11 +33,11 @@ pub const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Bytes of bodies that are kept at once, of exchanges on the wire and of those that wait for the recorder; 256 MiB. Past them
 /// bodies pass whole and are recorded as a prefix, marked truncated, and counted ([`BodyMemory::cut`]).
-pub const BODY_MEMORY: u64 = 256 << 20;
+pub(crate) const BODY_MEMORY: u64 = 256 << 20;
 
 /// A queue of at most `capacity` exchanges, those still on the wire and those being worked on included.
 ///
-/// Memory for their bodies is bounded by [`BODY_MEMORY`]. When no place becomes free within [`PATIENCE`], the exchange is not recorded: it is counted in
+/// Memory for their bodies is bounded by `BODY_MEMORY`. When no place becomes free within [`PATIENCE`], the exchange is not recorded: it is counted in
 /// [`ExchangeSender::missed`]; those after it don't wait until there is room again.
 ///
 /// # Panics
@@ -71,14 +71,14 @@ pub(super) fn channel_with(capacity: usize, body_memory: u64) -> (ExchangeSender
 
 /// Memory for the bodies of all exchanges.
 #[derive(Debug)]
-pub struct BodyMemory {
+pub(crate) struct BodyMemory {
     free: AtomicU64,
     cut: AtomicU64,
 }
 
 impl BodyMemory {
     /// Bodies that were cut because there was no room for the rest.
-    pub fn cut(&self) -> u64 {
+    pub(crate) fn cut(&self) -> u64 {
         self.cut.load(Ordering::Relaxed)
     }
 }
@@ -208,7 +208,7 @@ impl Drop for Ticket {
 /// Is told of each request whose head is complete and that will be recorded. Called from the tasks of connections: must not
 /// wait.
 #[derive(Clone)]
-pub struct Announcer(pub Arc<dyn Fn(&RequestMeta) + Send + Sync>);
+pub(crate) struct Announcer(pub Arc<dyn Fn(&RequestMeta) + Send + Sync>);
 
 impl fmt::Debug for Announcer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -269,12 +269,12 @@ pub struct SendPermit {
 
 impl ExchangeSender {
     /// Tells of requests under way.
-    pub fn announcing(self, announcer: Announcer) -> Self {
+    pub(crate) fn announcing(self, announcer: Announcer) -> Self {
         Self { announcer: Some(announcer), ..self }
     }
 
     /// A request's head is complete.
-    pub fn announce(&self, opening: &RequestMeta) {
+    pub(crate) fn announce(&self, opening: &RequestMeta) {
         if let Some(Announcer(announce)) = &self.announcer {
             announce(opening);
         }
@@ -365,7 +365,7 @@ impl ExchangeReceiver {
     ///
     /// # Panics
     /// If called within an asynchronous task.
-    pub fn blocking_next(&mut self) -> Option<QueuedExchange> {
+    pub(crate) fn blocking_next(&mut self) -> Option<QueuedExchange> {
         loop {
             if let Some(queued) = self.try_next() {
                 return Some(queued);
@@ -382,12 +382,12 @@ impl ExchangeReceiver {
     }
 
     /// The memory for bodies, which knows how many had to be cut.
-    pub fn body_memory(&self) -> Arc<BodyMemory> {
+    pub(crate) fn body_memory(&self) -> Arc<BodyMemory> {
         Arc::clone(&self.memory)
     }
 
     /// The counter behind [`Self::missed`], to be read elsewhere.
-    pub fn missed_counter(&self) -> Arc<AtomicU64> {
+    pub(crate) fn missed_counter(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.missed)
     }
 }

@@ -41,7 +41,7 @@ struct Tee {
 
 /// A body that reports to the record how it ended and what it was. `wire` is where its trailers will be as they were
 /// received; where they don't come, those of the frame are taken.
-pub fn tee(
+pub(crate) fn tee(
     inner: WireBody,
     wire: RawTrailers,
     part: MessagePart,

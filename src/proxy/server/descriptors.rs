@@ -23,7 +23,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// Raises the process's soft limit of descriptors to its hard one, and says how many connections of brokers there is room
 /// for: at most `wanted`, at least one. Each may need a second one, to the booking system.
 #[must_use]
-pub fn room_for(wanted: usize) -> usize {
+pub(crate) fn room_for(wanted: usize) -> usize {
     match limit_and_open() {
         Some((limit, open)) => room_within(wanted, limit, open),
         None => wanted,
@@ -66,7 +66,7 @@ pub async fn connect(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
 /// # Errors
 ///
 /// Those of the look-up, but for a lack of descriptors.
-pub async fn lookup(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+pub(crate) async fn lookup(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     patiently(|| async { Ok(tokio::net::lookup_host((host, port)).await?.collect()) }).await
 }
 

@@ -67,10 +67,10 @@ impl Listener {
 }
 
 /// A fatal alert of TLS 1.2, as which every version reads it: handshake_failure (RFC 8446 section 6).
-pub const HANDSHAKE_FAILURE: [u8; 7] = [21, 3, 3, 0, 2, 2, 40];
+pub(crate) const HANDSHAKE_FAILURE: [u8; 7] = [21, 3, 3, 0, 2, 2, 40];
 
 /// Breaks a handshake off: answers what the broker opens with by an alert, and closes the connection.
-pub async fn refuse_handshake(mut stream: TcpStream, patience: Duration) -> io::Result<()> {
+pub(crate) async fn refuse_handshake(mut stream: TcpStream, patience: Duration) -> io::Result<()> {
     let refusing = async {
         let mut hello = [0; 4096];
         let _read = stream.read(&mut hello).await?;
@@ -81,7 +81,7 @@ pub async fn refuse_handshake(mut stream: TcpStream, patience: Duration) -> io::
 }
 
 /// The handshake, the broker being given that long.
-pub async fn secure(
+pub(crate) async fn secure(
     stream: TcpStream,
     tls: Arc<ServerConfig>,
     patience: Duration,

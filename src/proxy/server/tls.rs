@@ -32,10 +32,10 @@ pub enum TlsError {
 }
 
 /// How a listener speaks TLS.
-pub type ListenerTls = Arc<ServerConfig>;
+pub(crate) type ListenerTls = Arc<ServerConfig>;
 
 /// TLS with certificates that are chosen for each connection.
-pub fn server_config(certificates: Arc<dyn ResolvesServerCert>) -> Result<ServerConfig, TlsError> {
+pub(crate) fn server_config(certificates: Arc<dyn ResolvesServerCert>) -> Result<ServerConfig, TlsError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
@@ -46,7 +46,7 @@ pub fn server_config(certificates: Arc<dyn ResolvesServerCert>) -> Result<Server
 }
 
 /// In plain words what a TLS connection that ends without `close_notify` is; other errors stay. The kind stays, too.
-pub fn in_plain_words(error: io::Error) -> io::Error {
+pub(crate) fn in_plain_words(error: io::Error) -> io::Error {
     if error.kind() == io::ErrorKind::UnexpectedEof {
         let words = "the TLS connection was closed without a word (close_notify), so that something may be missing; look into \
                      the log of the side that closed it";
@@ -56,7 +56,7 @@ pub fn in_plain_words(error: io::Error) -> io::Error {
 }
 
 /// A chain of certificates, its own first, and the key of the first, from PEM files. `wrong` makes the error of a file.
-pub fn certificate_and_key<E>(
+pub(crate) fn certificate_and_key<E>(
     certificate: &Path,
     key: &Path,
     wrong: impl Fn(&Path, String) -> E,

@@ -46,12 +46,13 @@ use self::call::{H1CallError, H1Request, call};
 use self::connect::Connector;
 pub use self::dial::Dialer;
 pub use self::http::UpstreamHttp;
-pub use self::line::UpstreamStream;
+pub(crate) use self::line::UpstreamStream;
 use self::peeked::known_if_empty;
 use self::pool::Pool;
 use self::replay::ReplayableBody;
 use self::shared::H2Pool;
-pub use self::trouble::{Peer, Trouble, no_connection, no_tls};
+pub use self::trouble::{Peer, Trouble};
+pub(crate) use self::trouble::{no_connection, no_tls};
 use crate::exchange::{Headers, Version};
 use crate::proxy::base_uri::BaseUri;
 use crate::proxy::h1::{BodyEncoding, RequestShape, request_head};
@@ -185,7 +186,11 @@ impl UpstreamClient {
     }
 
     /// As [`Self::dialing`], to a host that a client of the forward proxy named: what fails is for it to mend.
-    pub fn for_client(base: &BaseUri, dialer: Arc<Dialer>, timeouts: Timeouts) -> Result<Self, UpstreamClientError> {
+    pub(crate) fn for_client(
+        base: &BaseUri,
+        dialer: Arc<Dialer>,
+        timeouts: Timeouts,
+    ) -> Result<Self, UpstreamClientError> {
         Self::reaching(Peer::HostOfClient, base, dialer, timeouts)
     }
 

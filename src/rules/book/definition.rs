@@ -12,7 +12,7 @@ use crate::rules::state::booking_system::BookingSystemInfo;
 /// A rule file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct RuleDefinition {
+pub(crate) struct RuleDefinition {
     pub title: String,
     /// Former ids.
     #[serde(default)]
@@ -75,7 +75,7 @@ const FORMER_KEYS: [(&str, &str); 2] = [("milder", "downgrade"), ("once", "repor
 
 impl RuleDefinition {
     /// Reads a rule file. The error says what is wrong, and at which byte.
-    pub fn read(text: &str) -> Result<Self, (String, Option<usize>)> {
+    pub(crate) fn read(text: &str) -> Result<Self, (String, Option<usize>)> {
         toml::from_str(text).map_err(|error| {
             let message = error.message();
             let former = FORMER_KEYS.iter().find(|(key, _)| message.starts_with(&format!("unknown field `{key}`")));
@@ -88,7 +88,7 @@ impl RuleDefinition {
 /// What is wrong with the things that `seen` lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum SeenAs {
+pub(crate) enum SeenAs {
     /// They are not there.
     Missing,
     /// They are there and should not be.
@@ -99,10 +99,10 @@ pub enum SeenAs {
 
 impl SeenAs {
     /// All.
-    pub const ALL: [Self; 3] = [Self::Missing, Self::Superfluous, Self::Changed];
+    pub(crate) const ALL: [Self; 3] = [Self::Missing, Self::Superfluous, Self::Changed];
 
     /// The word before the list, as in `missing: email, logo`.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Missing => "missing",
             Self::Superfluous => "superfluous",
@@ -111,7 +111,7 @@ impl SeenAs {
     }
 
     /// The list behind such a word; a text without one as it is.
-    pub fn list(seen: &str) -> &str {
+    pub(crate) fn list(seen: &str) -> &str {
         let behind = |kind: Self| seen.strip_prefix(kind.as_str())?.strip_prefix(": ");
         Self::ALL.into_iter().find_map(behind).unwrap_or(seen)
     }
@@ -120,7 +120,7 @@ impl SeenAs {
 /// One of several expectations.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct CheckDefinition {
+pub(crate) struct CheckDefinition {
     #[allow(dead_code, reason = "names a check for the reader of the file")]
     pub name: Option<String>,
     pub when: Option<Spanned<String>>,
@@ -143,7 +143,7 @@ pub struct CheckDefinition {
 /// `[[not_judged]]`
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct NotJudgedWhen {
+pub(crate) struct NotJudgedWhen {
     pub when: Spanned<String>,
     pub because: String,
 }
@@ -151,7 +151,7 @@ pub struct NotJudgedWhen {
 /// `[[downgrade]]`
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Downgrade {
+pub(crate) struct Downgrade {
     pub when: Spanned<String>,
     pub severity: Severity,
 }
@@ -159,7 +159,7 @@ pub struct Downgrade {
 /// `[[example]]`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Example {
+pub(crate) struct Example {
     pub name: String,
     pub base: Option<String>,
     pub patch: Option<serde_json::Value>,
@@ -182,7 +182,7 @@ pub struct Example {
 /// An exchange of an example: a base and what differs from it.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ExampleExchange {
+pub(crate) struct ExampleExchange {
     pub base: String,
     pub patch: Option<serde_json::Value>,
     #[serde(default)]

@@ -46,12 +46,12 @@ struct Entries {
 
 impl ExpressionFile {
     /// That of the built-in rules.
-    pub fn built_in() -> Result<Self, LoadError> {
+    pub(crate) fn built_in() -> Result<Self, LoadError> {
         Self::parse(format!("rules/{FILE}"), Cow::Borrowed(built_in_text(FILE)))
     }
 
     /// That of a folder; without entries where it has none.
-    pub fn of_folder(folder: &Path) -> Result<Self, LoadError> {
+    pub(crate) fn of_folder(folder: &Path) -> Result<Self, LoadError> {
         let path = folder.join(FILE);
         let text = if path.is_file() { read_text(&path)? } else { String::new() };
         Self::parse(path.display().to_string(), Cow::Owned(text))
@@ -68,7 +68,7 @@ impl ExpressionFile {
     }
 
     /// Its names, beside those of `outer`. All of them are compiled, so that an error is told where it is.
-    pub fn names<'n>(
+    pub(crate) fn names<'n>(
         &'n self,
         outer: Option<&'n NamedExpressions<'n>>,
         program: &mut Program,
@@ -85,13 +85,13 @@ impl ExpressionFile {
     }
 
     /// Each name as it is used, and what it means.
-    pub fn meanings(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub(crate) fn meanings(&self) -> impl Iterator<Item = (&str, &str)> {
         self.entries.iter().map(|entry| (entry.name.get_ref().as_str(), entry.means.as_str()))
     }
 }
 
 /// The named expressions that every rule can use: each as it is used, and what it means.
-pub fn named_expressions() -> Result<Vec<(String, String)>, LoadError> {
+pub(crate) fn named_expressions() -> Result<Vec<(String, String)>, LoadError> {
     let file = ExpressionFile::built_in()?;
     Ok(file.meanings().map(|(name, means)| (name.to_owned(), means.to_owned())).collect())
 }

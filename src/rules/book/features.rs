@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 /// The package of the test suite that holds the tests.
-pub const PACKAGE: &str = "packages/openactive-integration-tests";
+pub(crate) const PACKAGE: &str = "packages/openactive-integration-tests";
 
 /// All features of the test suite.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Deserialize)]
@@ -43,7 +43,7 @@ impl Features {
 }
 
 impl Feature<'_> {
-    /// Folder of its tests, below [`PACKAGE`].
+    /// Folder of its tests, below `PACKAGE`.
     pub fn folder(&self) -> String {
         format!("test/features/{}/{}", self.category, self.name)
     }

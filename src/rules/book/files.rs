@@ -10,10 +10,10 @@ use crate::rules::book::error::LoadError;
 static BUILT_IN: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/rules");
 
 /// Folders of the rule book that hold no rules.
-pub const NOT_RULES: [&str; 2] = ["models", "examples"];
+pub(crate) const NOT_RULES: [&str; 2] = ["models", "examples"];
 
 /// A file of the built-in rules; nothing, if there is none.
-pub fn built_in_text(file: &str) -> &'static str {
+pub(crate) fn built_in_text(file: &str) -> &'static str {
     BUILT_IN.get_file(file).and_then(include_dir::File::contents_utf8).unwrap_or_default()
 }
 
@@ -23,14 +23,14 @@ pub fn guide() -> &'static str {
 }
 
 /// The built-in exchanges that examples start from: path below `examples/` without `.json`, and text.
-pub fn built_in_bases() -> impl Iterator<Item = (String, &'static str)> {
+pub(crate) fn built_in_bases() -> impl Iterator<Item = (String, &'static str)> {
     files_below(BUILT_IN.get_dir("examples"), ".json")
         .into_iter()
         .filter_map(|(path, text)| Some((path.strip_prefix("examples/")?.to_owned(), text)))
 }
 
 /// The built-in rule files: id and text, by id.
-pub fn built_in_files() -> Vec<(String, &'static str)> {
+pub(crate) fn built_in_files() -> Vec<(String, &'static str)> {
     let mut files: Vec<_> = BUILT_IN
         .dirs()
         .filter(|dir| !NOT_RULES.iter().any(|name| dir.path() == Path::new(name)))
@@ -57,12 +57,12 @@ fn files_below(dir: Option<&'static Dir<'static>>, ending: &str) -> Vec<(String,
 }
 
 /// Reads a file; the error names it.
-pub fn read_text(path: &Path) -> Result<String, LoadError> {
+pub(crate) fn read_text(path: &Path) -> Result<String, LoadError> {
     fs::read_to_string(path).map_err(|cause| LoadError::Unreadable { path: path.to_owned(), cause })
 }
 
 /// Every file below a folder with an ending: path relative to the folder without the ending, and full path. Sorted.
-pub fn files_on_disk(folder: &Path, ending: &str) -> Result<Vec<(String, PathBuf)>, LoadError> {
+pub(crate) fn files_on_disk(folder: &Path, ending: &str) -> Result<Vec<(String, PathBuf)>, LoadError> {
     let unreadable = |cause| LoadError::Unreadable { path: folder.to_owned(), cause };
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).map_err(unreadable)? {
@@ -81,6 +81,6 @@ pub fn files_on_disk(folder: &Path, ending: &str) -> Result<Vec<(String, PathBuf
 }
 
 /// The files of the data models: path below the folder of rules without the ending, and text.
-pub fn built_in_models() -> Vec<(String, &'static str)> {
+pub(crate) fn built_in_models() -> Vec<(String, &'static str)> {
     files_below(BUILT_IN.get_dir("models"), ".toml")
 }

@@ -22,7 +22,7 @@ type ListRange = Range<u32>;
 
 /// One rule of a plan: its conditions, its excuses, its checks.
 #[derive(Debug)]
-pub struct RuleStep {
+pub(crate) struct RuleStep {
     /// The rule's place in the book.
     pub rule: usize,
     /// The side that it judges.
@@ -38,7 +38,7 @@ pub struct RuleStep {
 
 /// What one check of a rule asks.
 #[derive(Debug)]
-pub struct PlannedCheck {
+pub(crate) struct PlannedCheck {
     /// The `each` for whose items it is asked, by its place.
     pub each: Option<usize>,
     pub when: Option<BoolId>,
@@ -50,7 +50,7 @@ pub struct PlannedCheck {
 
 /// What a test expects.
 #[derive(Debug, Clone, Copy)]
-pub enum PlannedExpectation {
+pub(crate) enum PlannedExpectation {
     Holds(BoolId),
     /// A refusal, or a value that turns out to be true or false.
     Value(ValueId),
@@ -67,7 +67,7 @@ impl PlannedExpectation {
 
 /// See the module.
 #[derive(Debug, Default)]
-pub struct Plan {
+pub(crate) struct Plan {
     steps: Vec<RuleStep>,
     conditions: Vec<Condition>,
     skip_conditions: Vec<BoolId>,
@@ -83,7 +83,7 @@ struct Condition {
 }
 
 /// What has to hold for a rule to have something to say.
-pub fn conditions(rule: &Rule, program: &Program) -> Vec<BoolId> {
+pub(crate) fn conditions(rule: &Rule, program: &Program) -> Vec<BoolId> {
     match rule.when.map(|when| (when, program.unshared_bool(when))) {
         None => Vec::new(),
         Some((_, BoolNode::All(parts))) => program.bools_of(parts).collect(),
@@ -93,7 +93,7 @@ pub fn conditions(rule: &Rule, program: &Program) -> Vec<BoolId> {
 
 impl Plan {
     /// A plan to ask these rules, each with its place in the book.
-    pub fn new<'r>(rules: impl Iterator<Item = (usize, &'r Rule)>, program: &Program) -> Self {
+    pub(crate) fn new<'r>(rules: impl Iterator<Item = (usize, &'r Rule)>, program: &Program) -> Self {
         let mut plan = Self::default();
         for (place, rule) in rules {
             let condition = |part: BoolId| Condition { part, slot: program.slot_of(part) };
@@ -125,19 +125,19 @@ impl Plan {
     }
 
     /// What each rule asks, in the order of the book.
-    pub fn steps(&self) -> &[RuleStep] {
+    pub(crate) fn steps(&self) -> &[RuleStep] {
         &self.steps
     }
 
     /// True if a condition of a rule was evaluated before, and does not hold: then the rule has nothing to say.
-    pub fn has_failed(&self, step: &RuleStep, context: &RuleContext<'_>) -> bool {
+    pub(crate) fn has_failed(&self, step: &RuleStep, context: &RuleContext<'_>) -> bool {
         let Some(memo) = context.memo else { return false };
         let conditions = part_of(&self.conditions, &step.conditions);
         conditions.iter().any(|condition| condition.slot.is_some_and(|slot| memo.bool(slot) == Some(false)))
     }
 
     /// True if a rule has something to say. As with `&&`, a condition that does not hold outweighs one that fails.
-    pub fn applies(&self, step: &RuleStep, context: &RuleContext<'_>) -> Result<bool, EvalError> {
+    pub(crate) fn applies(&self, step: &RuleStep, context: &RuleContext<'_>) -> Result<bool, EvalError> {
         let mut failed = None;
         for condition in part_of(&self.conditions, &step.conditions) {
             let known = condition.slot.zip(context.memo).and_then(|(slot, memo)| memo.bool(slot));
@@ -151,12 +151,12 @@ impl Plan {
     }
 
     /// What has to hold for a rule not to judge, in the order of its reasons.
-    pub fn skip_conditions(&self, ask: &RuleStep) -> &[BoolId] {
+    pub(crate) fn skip_conditions(&self, ask: &RuleStep) -> &[BoolId] {
         part_of(&self.skip_conditions, &ask.skip_conditions)
     }
 
     /// What the checks of a rule ask, in their order.
-    pub fn tests(&self, ask: &RuleStep) -> &[PlannedCheck] {
+    pub(crate) fn tests(&self, ask: &RuleStep) -> &[PlannedCheck] {
         part_of(&self.tests, &ask.tests)
     }
 }

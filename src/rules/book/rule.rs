@@ -37,7 +37,7 @@ pub struct Rule {
 
 /// Where a rule applies.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Stages {
+pub(crate) enum Stages {
     /// Every call of the booking API.
     Any,
     /// These.
@@ -46,7 +46,7 @@ pub enum Stages {
 
 /// One expectation.
 #[derive(Debug)]
-pub struct RuleCheck {
+pub(crate) struct RuleCheck {
     pub each: Option<Each>,
     /// Asked for each node, where `each` is there.
     pub when: Option<BoolId>,
@@ -68,7 +68,7 @@ pub struct RuleCheck {
 
 /// How an expectation is judged.
 #[derive(Debug)]
-pub enum Expectation {
+pub(crate) enum Expectation {
     Expression(ValueId),
     InRust(NamedCheck),
     /// Asked of the data models.
@@ -77,7 +77,7 @@ pub enum Expectation {
 
 /// Where a finding points.
 #[derive(Debug)]
-pub enum FindingLocation {
+pub(crate) enum FindingLocation {
     /// A pointer into the exchange.
     Pointer(String),
     /// A pointer relative to `item`; empty for the item itself.
@@ -88,7 +88,7 @@ pub enum FindingLocation {
 
 /// What is wrong with a rule file, and at which byte of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RuleFault {
+pub(crate) struct RuleFault {
     pub what: String,
     pub at: Option<usize>,
 }
@@ -113,7 +113,7 @@ impl Rule {
     }
 
     /// True if the rule is judged at a stage.
-    pub fn applies_at(&self, stage: Stage, is_booking_call: bool) -> bool {
+    pub(crate) fn applies_at(&self, stage: Stage, is_booking_call: bool) -> bool {
         match &self.stages {
             Stages::Any => is_booking_call,
             Stages::Some(stages) => stages.contains(&stage),
@@ -121,7 +121,7 @@ impl Rule {
     }
 
     /// True for a rule of the booking system that says how a wrong request is to be refused.
-    pub fn judges_refusals(&self) -> bool {
+    pub(crate) fn judges_refusals(&self) -> bool {
         self.judges_refusals
     }
 

@@ -155,7 +155,7 @@ impl RuleBook {
     }
 
     /// What to do about a name that is no rule of the book: names that are near it.
-    pub fn suggest_rule(&self, name: &str) -> String {
+    pub(crate) fn suggest_rule(&self, name: &str) -> String {
         let ids: Vec<&str> = self.rules.iter().chain(&self.off).map(|rule| rule.info.id.as_str()).collect();
         settings::suggest_rule(name, &ids)
     }

@@ -108,7 +108,7 @@ pub(in crate::rules) fn apply(mut rules: Vec<Rule>, settings: &[RuleSetting]) ->
 }
 
 /// What to do about a name that is neither a rule nor an area.
-pub fn suggest_rule(name: &str, ids: &[&str]) -> String {
+pub(crate) fn suggest_rule(name: &str, ids: &[&str]) -> String {
     let last = |id: &str| id.rsplit('/').next().unwrap_or_default().to_owned();
     let mut areas: Vec<&str> = ids.iter().map(|id| area(id)).collect();
     areas.sort_unstable();

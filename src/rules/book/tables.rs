@@ -24,7 +24,7 @@ pub struct NotJudgedHere {
 }
 
 /// Compiles the claims of the error types.
-pub fn compile_claims(
+pub(crate) fn compile_claims(
     facts: &ModelTables,
     names: &NamedExpressions<'_>,
     program: &mut Program,
@@ -39,7 +39,7 @@ pub fn compile_claims(
 }
 
 /// The facts beside the rules, read once.
-pub fn facts() -> Result<ModelTables, LoadError> {
+pub(crate) fn facts() -> Result<ModelTables, LoadError> {
     static FACTS: OnceLock<ModelTables> = OnceLock::new();
     match FACTS.get() {
         Some(facts) => Ok(facts.clone()),
@@ -74,7 +74,7 @@ fn models() -> Result<Models, LoadError> {
 }
 
 /// The error types of the specification, by name; none if the built-in table can't be read, which loading the rules reports.
-pub fn specified_errors() -> &'static [SpecifiedError] {
+pub(crate) fn specified_errors() -> &'static [SpecifiedError] {
     static ERRORS: OnceLock<Vec<SpecifiedError>> = OnceLock::new();
     ERRORS.get_or_init(|| facts().map(|facts| facts.specified_errors()).unwrap_or_default())
 }

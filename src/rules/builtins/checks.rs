@@ -8,7 +8,7 @@ use crate::rules::lang::value::EvalError;
 
 /// A check in Rust.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NamedCheck {
+pub(crate) enum NamedCheck {
     /// The request's body is one JSON object in UTF-8 without duplicate keys.
     RequestJson,
     /// The response's body is one JSON object in UTF-8 without duplicate keys.
@@ -17,13 +17,13 @@ pub enum NamedCheck {
 
 /// Something a check in Rust found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CheckFailure {
+pub(crate) struct CheckFailure {
     pub pointer: String,
     pub seen: String,
 }
 
 impl NamedCheck {
-    pub fn from_name(name: &str) -> Option<Self> {
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
         match name {
             "request-json" => Some(Self::RequestJson),
             "response-json" => Some(Self::ResponseJson),
@@ -32,7 +32,7 @@ impl NamedCheck {
     }
 
     /// Everything that is wrong, at most `most` of it; empty if nothing is. And how much more is wrong.
-    pub fn run(self, parsed: &ParsedExchange, most: usize) -> Result<(Vec<CheckFailure>, u64), EvalError> {
+    pub(crate) fn run(self, parsed: &ParsedExchange, most: usize) -> Result<(Vec<CheckFailure>, u64), EvalError> {
         match self {
             Self::RequestJson => json_object(&parsed.request, "/request/body", true, &parsed.exchange, most),
             Self::ResponseJson => {

@@ -11,7 +11,7 @@ use crate::rules::lang::function::{Function, FunctionCall};
 use crate::rules::lang::types::{Element, Type};
 
 /// All functions, in the order of the reference.
-pub static FUNCTIONS: [&[Function]; 6] = [
+pub(crate) static FUNCTIONS: [&[Function]; 6] = [
     values::FUNCTIONS,
     texts::FUNCTIONS,
     numbers::FUNCTIONS,

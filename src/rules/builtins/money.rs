@@ -8,7 +8,7 @@ use crate::json;
 use crate::rules::lang::value::Val;
 
 /// An amount: a JSON number or a string that holds one (prices may be either). `None` for anything else.
-pub fn amount(value: &Val<'_>) -> Option<Decimal> {
+pub(crate) fn amount(value: &Val<'_>) -> Option<Decimal> {
     match value.as_str() {
         Some(text) => json::decimal(text.trim()),
         None => value.decimal(),
@@ -16,18 +16,18 @@ pub fn amount(value: &Val<'_>) -> Option<Decimal> {
 }
 
 /// The sum of a list of amounts; `None` if one of them is no amount or the sum goes beyond what decimals hold.
-pub fn sum(amounts: &[Val<'_>]) -> Option<Decimal> {
+pub(crate) fn sum(amounts: &[Val<'_>]) -> Option<Decimal> {
     amounts.iter().try_fold(Decimal::ZERO, |total, value| total.checked_add(amount(value)?))
 }
 
 /// True if two amounts differ by no more than the tolerance.
-pub fn approx_equal(a: &Val<'_>, b: &Val<'_>, tolerance: &Val<'_>) -> bool {
+pub(crate) fn approx_equal(a: &Val<'_>, b: &Val<'_>, tolerance: &Val<'_>) -> bool {
     let distance = || Some(amount(a)?.checked_sub(amount(b)?)?.abs());
     distance().zip(amount(tolerance)).is_some_and(|(distance, tolerance)| distance <= tolerance)
 }
 
 /// Decimals that an amount needs: 2 for 17.98, 1 for 17.90.
-pub fn decimals(value: &Val<'_>) -> Option<u32> {
+pub(crate) fn decimals(value: &Val<'_>) -> Option<u32> {
     amount(value).map(|amount| amount.normalize().scale())
 }
 

@@ -12,7 +12,7 @@ use crate::rules::lang::value::{EvalError, Val};
 use crate::rules::models::json_ld::{self, id_of, main_type};
 
 /// Places of the elements that equal an earlier one.
-pub fn duplicate_indexes<'a>(elements: &[Val<'a>]) -> Vec<Val<'a>> {
+pub(crate) fn duplicate_indexes<'a>(elements: &[Val<'a>]) -> Vec<Val<'a>> {
     let mut alike: std::collections::HashMap<String, Vec<usize>> = std::collections::HashMap::new();
     let mut places = Vec::new();
     for (place, element) in elements.iter().enumerate() {
@@ -28,7 +28,7 @@ pub fn duplicate_indexes<'a>(elements: &[Val<'a>]) -> Vec<Val<'a>> {
 
 /// True if one value of `modified` lies behind another: integers and strings of digits go by their number, dates by
 /// the instant, other strings by their text.
-pub fn newer(a: &Val<'_>, b: &Val<'_>) -> Result<bool, EvalError> {
+pub(crate) fn newer(a: &Val<'_>, b: &Val<'_>) -> Result<bool, EvalError> {
     let (left, right) = (a.show(), b.show());
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     if digits(&left) && digits(&right) {
@@ -42,7 +42,7 @@ pub fn newer(a: &Val<'_>, b: &Val<'_>) -> Result<bool, EvalError> {
 }
 
 /// True if the first element is a string, as then are mostly all.
-pub fn are_strings(list: Option<&Val<'_>>) -> bool {
+pub(crate) fn are_strings(list: Option<&Val<'_>>) -> bool {
     match list {
         Some(list @ Val::Json(..)) => {
             list.as_json().and_then(|list| list.at(0)).is_none_or(|first| first.as_str().is_some())
@@ -53,14 +53,14 @@ pub fn are_strings(list: Option<&Val<'_>>) -> bool {
 }
 
 /// The strings of a list, in order; `None` if something else is among them.
-pub fn sorted_strings<'v>(list: &'v [Val<'_>]) -> Option<Vec<&'v str>> {
+pub(crate) fn sorted_strings<'v>(list: &'v [Val<'_>]) -> Option<Vec<&'v str>> {
     let mut strings = list.iter().map(Val::as_str).collect::<Option<Vec<_>>>()?;
     strings.sort_unstable();
     Some(strings)
 }
 
 /// No two elements are equal.
-pub fn distinct(list: &[Val<'_>]) -> bool {
+pub(crate) fn distinct(list: &[Val<'_>]) -> bool {
     match sorted_strings(list) {
         Some(strings) => strings.windows(2).all(|pair| pair[0] != pair[1]),
         None => !(0..list.len()).any(|index| list[..index].iter().any(|other| other.equals(&list[index]))),
@@ -68,7 +68,7 @@ pub fn distinct(list: &[Val<'_>]) -> bool {
 }
 
 /// The same elements, as often, in whatever order.
-pub fn same_elements(a: &[Val<'_>], b: &[Val<'_>]) -> bool {
+pub(crate) fn same_elements(a: &[Val<'_>], b: &[Val<'_>]) -> bool {
     if a.len() != b.len() {
         return false;
     }
@@ -83,7 +83,7 @@ pub fn same_elements(a: &[Val<'_>], b: &[Val<'_>]) -> bool {
 }
 
 /// Two orders name the same pairs of opportunity and offer, as often, in whatever order.
-pub fn same_basket(a: &Val<'_>, b: &Val<'_>) -> bool {
+pub(crate) fn same_basket(a: &Val<'_>, b: &Val<'_>) -> bool {
     fn pairs<'a>(order: &Val<'a>) -> Option<Vec<[Option<&'a str>; 2]>> {
         let items = order.as_json()?.get("orderedItem").filter(|items| items.is_array())?;
         let of = |item: Value<'a>, key| item.get(key).and_then(id_of);
@@ -100,7 +100,7 @@ pub fn same_basket(a: &Val<'_>, b: &Val<'_>) -> bool {
 }
 
 /// Seconds of an ISO 8601 duration, a day counted as 24 hours. `None` for months and years, whose length varies.
-pub fn seconds(text: &str) -> Option<Decimal> {
+pub(crate) fn seconds(text: &str) -> Option<Decimal> {
     let span: Span = text.parse().ok()?;
     if span.get_months() != 0 || span.get_years() != 0 {
         return None;
@@ -109,7 +109,7 @@ pub fn seconds(text: &str) -> Option<Decimal> {
     Decimal::from_f64(seconds)
 }
 
-pub fn id<'a>(arena: &'a Arena, value: &Val<'a>) -> Val<'a> {
+pub(crate) fn id<'a>(arena: &'a Arena, value: &Val<'a>) -> Val<'a> {
     match value.as_object() {
         Some(node) => arena.node(node.get("@id").filter(|id| id.as_str().is_some())),
         None if value.as_str().is_some() => *value,
@@ -117,29 +117,29 @@ pub fn id<'a>(arena: &'a Arena, value: &Val<'a>) -> Val<'a> {
     }
 }
 
-pub fn is_type(value: &Val<'_>, name: Option<&str>) -> bool {
+pub(crate) fn is_type(value: &Val<'_>, name: Option<&str>) -> bool {
     value.as_json().zip(name).is_some_and(|(node, name)| json_ld::is_type(node, name))
 }
 
-pub fn type_name<'a>(arena: &'a Arena, value: &Val<'a>) -> Val<'a> {
+pub(crate) fn type_name<'a>(arena: &'a Arena, value: &Val<'a>) -> Val<'a> {
     arena.node(value.as_json().and_then(main_type))
 }
 
-pub fn keys<'a>(arena: &'a Arena, value: &Val<'a>, wanted: impl Fn(&str, Value<'a>) -> bool) -> Val<'a> {
+pub(crate) fn keys<'a>(arena: &'a Arena, value: &Val<'a>, wanted: impl Fn(&str, Value<'a>) -> bool) -> Val<'a> {
     let Some(node) = value.as_json() else { return Val::NO_LIST };
     arena.list(node.entries().filter(|(key, member)| wanted(key, *member)).map(|(key, _)| arena.str(key)))
 }
 
-pub fn object_member<'a>(value: &Val<'a>, key: &str) -> Option<Value<'a>> {
+pub(crate) fn object_member<'a>(value: &Val<'a>, key: &str) -> Option<Value<'a>> {
     value.as_json()?.get(key)
 }
 
-pub fn find_all<'a>(arena: &'a Arena, value: &Val<'a>, key: &str) -> Val<'a> {
+pub(crate) fn find_all<'a>(arena: &'a Arena, value: &Val<'a>, key: &str) -> Val<'a> {
     value.as_json().map_or(Val::NO_LIST, |node| arena.nodes(node.named_below(key)))
 }
 
 /// Names with a prefix (`acme:thing`) of members at any depth, each once. A whole URI as a name has no prefix.
-pub fn prefixed<'a>(arena: &'a Arena, value: &Val<'a>) -> Val<'a> {
+pub(crate) fn prefixed<'a>(arena: &'a Arena, value: &Val<'a>) -> Val<'a> {
     let Some(node) = value.as_json() else { return Val::NO_LIST };
     let mut seen: HashSet<&str> = HashSet::new();
     let names =
@@ -147,7 +147,7 @@ pub fn prefixed<'a>(arena: &'a Arena, value: &Val<'a>) -> Val<'a> {
     arena.list(names.filter(|name| seen.insert(name)).map(|name| arena.str(name)))
 }
 
-pub fn size<'a>(value: &Val<'a>) -> Result<Val<'a>, EvalError> {
+pub(crate) fn size<'a>(value: &Val<'a>) -> Result<Val<'a>, EvalError> {
     let size = match value.as_object().or_else(|| value.as_array()) {
         Some(node) => node.len(),
         None => match value {

@@ -20,14 +20,14 @@ use crate::rules::state::flow::Flow;
 
 /// One right answer: status and error type.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RightAnswer {
+pub(crate) struct RightAnswer {
     pub status: u16,
     pub error_type: String,
 }
 
 /// True for a refusal of P or B with errors that the last quote of its flow named, too: the broker went on all the same, and
 /// was told so once more.
-pub fn repeats_quote(parsed: &ParsedExchange, flow: Option<&Flow>) -> bool {
+pub(crate) fn repeats_quote(parsed: &ParsedExchange, flow: Option<&Flow>) -> bool {
     let refused = |parsed: &ParsedExchange| parsed.status().is_some_and(|status| status >= 400);
     let errors = |parsed: &ParsedExchange| -> Vec<String> {
         let of_items = item_errors(parsed).into_iter().filter_map(|error| error.get("@type").and_then(Value::as_str));
@@ -58,7 +58,7 @@ const UNSEEN_FAULTS: [&str; 12] = [
 ];
 
 /// Reads the arguments of `refused`: `(400, "Type")`, `(400, "Type", strict)` or `([[404, "A"], [404, "B"]])`.
-pub fn answers<'a>(arguments: &[Val<'a>], arena: &'a Arena) -> Result<(Vec<RightAnswer>, bool), EvalError> {
+pub(crate) fn answers<'a>(arguments: &[Val<'a>], arena: &'a Arena) -> Result<(Vec<RightAnswer>, bool), EvalError> {
     let strict = matches!(arguments.last(), Some(Val::Strict));
     let arguments = if strict { &arguments[..arguments.len() - 1] } else { arguments };
     let one = |status: &Val<'_>, error_type: &Val<'_>| {
@@ -82,7 +82,7 @@ pub fn answers<'a>(arguments: &[Val<'a>], arena: &'a Arena) -> Result<(Vec<Right
 }
 
 /// Judges the answer of `context` against the right ones.
-pub fn judge(right: &[RightAnswer], strict: bool, context: &RuleContext<'_>) -> Result<Refusal, EvalError> {
+pub(crate) fn judge(right: &[RightAnswer], strict: bool, context: &RuleContext<'_>) -> Result<Refusal, EvalError> {
     let parsed = context.parsed;
     let status = answered(parsed)?.status;
     let root_type = root_type(parsed);
@@ -129,7 +129,7 @@ pub fn judge(right: &[RightAnswer], strict: bool, context: &RuleContext<'_>) -> 
 
 /// What `errors.toml` says of a refusal with this error type, held against the request: true, false, or `None` where the
 /// messages don't show it.
-pub fn claim_holds(error_type: &str, context: &RuleContext<'_>) -> Result<Option<bool>, EvalError> {
+pub(crate) fn claim_holds(error_type: &str, context: &RuleContext<'_>) -> Result<Option<bool>, EvalError> {
     let Some(claim) = context.program.claim(error_type) else { return Ok(None) };
     evaluate(claim, &context.of_item(None, None)).map(|value| value.as_bool())
 }

@@ -17,7 +17,7 @@ use crate::rules::state::exchange_ref::ExchangeRef;
 use crate::rules::state::flow::{FeedItemKind, Flow};
 
 /// A member of a value by a name that is worked out at run time, or of what has any members.
-pub fn member<'a>(operand: Val<'a>, name: &str, context: &RuleContext<'a>) -> Result<Val<'a>, EvalError> {
+pub(crate) fn member<'a>(operand: Val<'a>, name: &str, context: &RuleContext<'a>) -> Result<Val<'a>, EvalError> {
     let arena = context.arena;
     let of = match operand {
         Val::Json(value) => return Ok(arena.node(value.get(name))),
@@ -42,7 +42,7 @@ pub fn member<'a>(operand: Val<'a>, name: &str, context: &RuleContext<'a>) -> Re
 }
 
 /// A member that was resolved when the rule was loaded; absent where its operand is.
-pub fn select<'a>(operand: Val<'a>, member: Member, context: &RuleContext<'a>) -> Result<Val<'a>, EvalError> {
+pub(crate) fn select<'a>(operand: Val<'a>, member: Member, context: &RuleContext<'a>) -> Result<Val<'a>, EvalError> {
     match operand {
         Val::Request(parsed) => of_request(parsed, member, context.arena),
         Val::Response(parsed) => of_response(parsed, member, context.arena),
@@ -258,7 +258,7 @@ fn of_recording<'a>(member: Member, context: &RuleContext<'a>) -> Result<Val<'a>
 }
 
 /// The earlier exchange in which a member of `flow` or `recording` was seen, if it is no exchange itself.
-pub fn seen_in(operand: &Val<'_>, member: Member, context: &RuleContext<'_>) -> Option<ExchangeRef> {
+pub(crate) fn seen_in(operand: &Val<'_>, member: Member, context: &RuleContext<'_>) -> Option<ExchangeRef> {
     match (operand, member) {
         (Val::Flow(flow), _) => flow.as_ref()?.feed_item_seen_in(feed_item(member)?),
         (Val::Recording, Member::RecordingPrepaymentStated) => context.state.observed().prepayment_stated,

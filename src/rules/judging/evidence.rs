@@ -21,7 +21,7 @@ use crate::rules::state::exchange_ref::ExchangeRef;
 
 /// The exchanges that made an expression true or false. Empty if it rests on the judged exchange alone, or on something
 /// that did not happen.
-pub fn evidence(part: NodeId, outcome: bool, context: &RuleContext<'_>) -> Vec<ExchangeRef> {
+pub(crate) fn evidence(part: NodeId, outcome: bool, context: &RuleContext<'_>) -> Vec<ExchangeRef> {
     let mut search = EvidenceSearch::new(context);
     match part {
         NodeId::Bool(part) => search.decided(part, outcome),
@@ -32,7 +32,7 @@ pub fn evidence(part: NodeId, outcome: bool, context: &RuleContext<'_>) -> Vec<E
 }
 
 /// The exchanges that a value was read from; the exchange itself where the value is one.
-pub fn exchanges_of(value: ValueId, context: &RuleContext<'_>) -> Vec<ExchangeRef> {
+pub(crate) fn exchanges_of(value: ValueId, context: &RuleContext<'_>) -> Vec<ExchangeRef> {
     let mut search = EvidenceSearch::new(context);
     search.looked_at_value(value);
     search.found

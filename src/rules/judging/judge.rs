@@ -101,12 +101,12 @@ impl Judge {
 
     /// With `on`, the broker's findings on requests that were refused as they should be are counted, but not told:
     /// see [`Judged::mute_refused`]. The tallies of the rules stay what they are.
-    pub fn muting_refused(self, on: bool) -> Self {
+    pub(crate) fn muting_refused(self, on: bool) -> Self {
         Self { mute_refused: on, ..self }
     }
 
     /// With `on`, what every rule costs is measured, which costs something itself.
-    pub fn profiling(self, on: bool) -> Self {
+    pub(crate) fn profiling(self, on: bool) -> Self {
         Self { profile: on.then(Profile::default), ..self }
     }
 
@@ -116,7 +116,7 @@ impl Judge {
     }
 
     /// A rule that was too slow on the exchange that was judged last. Each is told once.
-    pub fn slow_rule(&mut self) -> Option<SlowRule> {
+    pub(crate) fn slow_rule(&mut self) -> Option<SlowRule> {
         self.slow.tell()
     }
 
@@ -149,7 +149,7 @@ impl Judge {
 
     /// As [`Judge::judge`], where the exchange's index is another than that of the next one, because some before it could
     /// not be kept.
-    pub fn judge_at(&mut self, exchange: Arc<Exchange>, index: u64) -> Judged {
+    pub(crate) fn judge_at(&mut self, exchange: Arc<Exchange>, index: u64) -> Judged {
         if exchange.failure.as_ref().is_some_and(|failure| failure.kind == FailureKind::NoReplay) {
             // Nobody on either side has a part in what a replay can't answer.
             self.next += 1;
@@ -230,7 +230,7 @@ impl Judge {
 
     /// Makes the judge usable again after a panic in [`Judge::judge`]. What was seen of the recording is kept, unless it was
     /// being changed: then later exchanges are judged as those of a recording that begins here. Tallies are kept.
-    pub fn recover(&mut self) {
+    pub(crate) fn recover(&mut self) {
         self.arena = Arena::default();
         if std::mem::take(&mut self.remembering) {
             self.state.forget();

@@ -30,7 +30,7 @@ pub(in crate::rules) enum RuleOutcome {
 
 impl RuleOutcome {
     /// The findings that are told one by one.
-    pub fn told(&self) -> impl Iterator<Item = &Finding> {
+    pub(crate) fn told(&self) -> impl Iterator<Item = &Finding> {
         let told = if let Self::Failed(findings) = self { findings.told.as_slice() } else { &[] };
         told.iter().map(|(finding, _)| finding)
     }
@@ -49,7 +49,7 @@ pub(in crate::rules) struct Findings {
 
 impl Findings {
     /// Adds a finding, unless it is reported only once and was already reported in this recording.
-    pub fn add<'a>(
+    pub(crate) fn add<'a>(
         &mut self,
         rule: &'a Rule,
         check: &'a RuleCheck,
@@ -69,7 +69,7 @@ impl Findings {
         Ok(())
     }
 
-    pub fn are_none(&self) -> bool {
+    pub(crate) fn are_none(&self) -> bool {
         self.told.is_empty() && !self.reported_before
     }
 }

@@ -20,10 +20,10 @@ use crate::finding::{RuleInfo, Scope, number};
 use crate::rules::book::rule_book::RuleBook;
 
 /// An exchange that takes longer than this to judge is asked once more, to name the rule that takes longest.
-pub const SLOW_EXCHANGE: Duration = Duration::from_millis(250);
+pub(crate) const SLOW_EXCHANGE: Duration = Duration::from_millis(250);
 
 /// A rule that takes more processor time than this on one exchange is too slow.
-pub const SLOW_RULE: Duration = Duration::from_millis(50);
+pub(crate) const SLOW_RULE: Duration = Duration::from_millis(50);
 
 /// Most rules of a recording that are named as too slow while it is judged; then nobody looks any more.
 const MAX_SLOW: usize = 10;
@@ -53,7 +53,7 @@ pub struct Profile {
 
 /// A rule that was too slow on an exchange.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SlowRule {
+pub(crate) struct SlowRule {
     /// Its id.
     pub rule: String,
     /// 0-based index of the exchange within the recording.
@@ -79,7 +79,7 @@ impl Profile {
     }
 
     /// What the rules of a scope cost in all, and how many of them were asked.
-    pub fn of_scope(&self, scope: Scope) -> (Duration, usize) {
+    pub(crate) fn of_scope(&self, scope: Scope) -> (Duration, usize) {
         let of_scope = || self.rules.values().filter(|(rule, _)| rule.scope == scope);
         (of_scope().map(|(_, cost)| cost.total).sum(), of_scope().count())
     }
@@ -138,7 +138,7 @@ pub(in crate::rules) struct RuleClock {
 
 impl RuleClock {
     /// Times one rule.
-    pub fn time<T>(&self, place: usize, apply: impl FnOnce() -> T) -> T {
+    pub(crate) fn time<T>(&self, place: usize, apply: impl FnOnce() -> T) -> T {
         let start = ThreadTime::now();
         let outcome = apply();
         self.took.borrow_mut().push((place, start.elapsed()));
@@ -160,12 +160,12 @@ pub(in crate::rules) struct SlowRules {
 
 impl SlowRules {
     /// True if somebody is to look which rule it was.
-    pub fn wonders(&self, took: Duration) -> bool {
+    pub(crate) fn wonders(&self, took: Duration) -> bool {
         took > SLOW_EXCHANGE && self.named.len() < MAX_SLOW
     }
 
     /// Names the rule that took longest, if it is too slow and was not named before.
-    pub fn look(&mut self, book: &RuleBook, exchange: u64, clock: &RuleClock) {
+    pub(crate) fn look(&mut self, book: &RuleBook, exchange: u64, clock: &RuleClock) {
         let Some((place, took)) = clock.longest().filter(|&(_, took)| took > SLOW_RULE) else { return };
         let rule = &book.rules()[place].info.id;
         if !self.named.contains(rule) {
@@ -175,7 +175,7 @@ impl SlowRules {
     }
 
     /// The rule that was named last, once.
-    pub fn tell(&mut self) -> Option<SlowRule> {
+    pub(crate) fn tell(&mut self) -> Option<SlowRule> {
         self.omitted.take()
     }
 }

@@ -23,7 +23,7 @@ use crate::rules::state::booking_system::BookingSystemInfo;
 
 /// A change that makes a good request break a rule.
 #[derive(Debug, Clone)]
-pub struct RequestChange {
+pub(crate) struct RequestChange {
     /// The rule that the request breaks then.
     pub rule: Arc<RuleInfo>,
     /// The name of the example that it is taken from.
@@ -40,7 +40,7 @@ pub struct RequestChange {
 }
 
 /// The changes of all broker rules of a book, in its order.
-pub fn request_changes(book: &RuleBook) -> Result<Vec<RequestChange>, LoadError> {
+pub(crate) fn request_changes(book: &RuleBook) -> Result<Vec<RequestChange>, LoadError> {
     let bases = bases(None)?;
     let mut changes = Vec::new();
     for (place, rule) in book.rules().iter().enumerate().filter(|(_, rule)| rule.info.side == Side::Broker) {
@@ -91,7 +91,7 @@ impl RequestChange {
     }
 
     /// A good request made wrong; `None` if it lacks what is to be changed, or would stay as it is.
-    pub fn apply(&self, good: &Exchange) -> Option<Exchange> {
+    pub(crate) fn apply(&self, good: &Exchange) -> Option<Exchange> {
         let request = request_value(good)?;
         let names = self.names(&request, good);
         let before = json!({ "request": request });
@@ -147,7 +147,7 @@ impl RequestChange {
     }
 
     /// True if the wrong request breaks the rule, where these exchanges of the same booking came before it.
-    pub fn breaks(
+    pub(crate) fn breaks(
         &self,
         book: &Arc<RuleBook>,
         known: BookingSystemInfo,

@@ -28,7 +28,7 @@ pub(in crate::rules) struct RuleRunner<'a> {
 
 impl<'a> RuleRunner<'a> {
     /// What one rule says.
-    pub fn apply(&self, ask: &'a RuleStep, context: &RuleContext<'a>) -> RuleOutcome {
+    pub(crate) fn apply(&self, ask: &'a RuleStep, context: &RuleContext<'a>) -> RuleOutcome {
         match self.try_apply(ask, context) {
             Ok(outcome) => outcome,
             Err(stop) => RuleOutcome::NotJudged(match stop.kind() {

@@ -14,23 +14,26 @@ use crate::json::{self, Value};
 use crate::rules::lang::value::Val;
 
 /// Most memory that the values of one exchange take, in bytes; past it rules are "not judged".
-pub const MAX_VALUES: usize = 64 << 20;
+pub(crate) const MAX_VALUES: usize = 64 << 20;
 
 /// What is kept from one exchange to the next, in bytes.
 const KEPT: usize = 1 << 20;
 
 /// The room for one exchange.
 #[derive(Debug, Default)]
-pub struct Arena(Bump);
+pub(crate) struct Arena(Bump);
 
 impl Arena {
     /// A list.
-    pub fn list<'a>(&'a self, values: impl IntoIterator<Item = Val<'a>>) -> Val<'a> {
+    pub(crate) fn list<'a>(&'a self, values: impl IntoIterator<Item = Val<'a>>) -> Val<'a> {
         self.slice(bumpalo::collections::Vec::from_iter_in(values, &self.0).into_bump_slice())
     }
 
     /// A list of elements that may fail.
-    pub fn try_list<'a, E>(&'a self, values: impl IntoIterator<Item = Result<Val<'a>, E>>) -> Result<Val<'a>, E> {
+    pub(crate) fn try_list<'a, E>(
+        &'a self,
+        values: impl IntoIterator<Item = Result<Val<'a>, E>>,
+    ) -> Result<Val<'a>, E> {
         let values = values.into_iter();
         let mut list = bumpalo::collections::Vec::with_capacity_in(values.size_hint().0, &self.0);
         for value in values {
@@ -40,52 +43,52 @@ impl Arena {
     }
 
     /// A node of a message; nothing, if there is none.
-    pub fn node<'a>(&'a self, value: Option<Value<'a>>) -> Val<'a> {
+    pub(crate) fn node<'a>(&'a self, value: Option<Value<'a>>) -> Val<'a> {
         value.map_or(Val::Absent, |value| self.json(value))
     }
 
     /// A node of a message.
-    pub fn json<'a>(&'a self, value: Value<'a>) -> Val<'a> {
+    pub(crate) fn json<'a>(&'a self, value: Value<'a>) -> Val<'a> {
         Val::Json(self.0.alloc(value))
     }
 
     /// A list of nodes.
-    pub fn nodes<'a>(&'a self, values: impl IntoIterator<Item = Value<'a>>) -> Val<'a> {
+    pub(crate) fn nodes<'a>(&'a self, values: impl IntoIterator<Item = Value<'a>>) -> Val<'a> {
         self.list(values.into_iter().map(|value| self.json(value)))
     }
 
     /// A list that stands elsewhere.
-    pub fn slice<'a>(&'a self, list: &'a [Val<'a>]) -> Val<'a> {
+    pub(crate) fn slice<'a>(&'a self, list: &'a [Val<'a>]) -> Val<'a> {
         Val::List(self.0.alloc(list))
     }
 
     /// A list of strings.
-    pub fn texts<'a, T: AsRef<str> + 'a>(&'a self, texts: impl IntoIterator<Item = &'a T>) -> Val<'a> {
+    pub(crate) fn texts<'a, T: AsRef<str> + 'a>(&'a self, texts: impl IntoIterator<Item = &'a T>) -> Val<'a> {
         self.list(texts.into_iter().map(|text| self.str(text.as_ref())))
     }
 
     /// A text of its own.
-    pub fn text(&self, text: &str) -> Val<'_> {
+    pub(crate) fn text(&self, text: &str) -> Val<'_> {
         self.str(self.0.alloc_str(text))
     }
 
     /// A text that stands elsewhere.
-    pub fn str<'a>(&'a self, text: &'a str) -> Val<'a> {
+    pub(crate) fn str<'a>(&'a self, text: &'a str) -> Val<'a> {
         Val::Str(self.0.alloc(text))
     }
 
     /// A text that stands elsewhere, if it is there.
-    pub fn maybe<'a>(&'a self, text: Option<&'a str>) -> Val<'a> {
+    pub(crate) fn maybe<'a>(&'a self, text: Option<&'a str>) -> Val<'a> {
         text.map_or(Val::Absent, |text| self.str(text))
     }
 
     /// A number.
-    pub fn decimal(&self, number: Decimal) -> Val<'_> {
+    pub(crate) fn decimal(&self, number: Decimal) -> Val<'_> {
         Val::Decimal(self.0.alloc(number))
     }
 
     /// The number that a JSON literal stands for.
-    pub fn number<'a>(&'a self, literal: &'a str) -> Val<'a> {
+    pub(crate) fn number<'a>(&'a self, literal: &'a str) -> Val<'a> {
         if let Ok(int) = literal.parse() {
             return Val::Int(int);
         }
@@ -93,38 +96,38 @@ impl Arena {
     }
 
     /// An instant.
-    pub fn instant(&self, instant: Timestamp) -> Val<'_> {
+    pub(crate) fn instant(&self, instant: Timestamp) -> Val<'_> {
         Val::Instant(self.0.alloc(instant))
     }
 
     /// The seconds from one instant to another, to the millisecond.
-    pub fn seconds_between(&self, from: Timestamp, to: Timestamp) -> Val<'_> {
+    pub(crate) fn seconds_between(&self, from: Timestamp, to: Timestamp) -> Val<'_> {
         let milliseconds = to.duration_since(from).as_millis();
         self.decimal(Decimal::new(i64::try_from(milliseconds).unwrap_or(i64::MAX), 3))
     }
 
     /// Cells, each empty or zero.
-    pub fn cells<T: Copy + Default>(&self, count: usize) -> &[Cell<T>] {
+    pub(crate) fn cells<T: Copy + Default>(&self, count: usize) -> &[Cell<T>] {
         self.0.alloc_slice_fill_default(count)
     }
 
     /// Any value that lives as long as the exchange is judged, and has nothing to drop.
-    pub fn alloc<T>(&self, value: T) -> &mut T {
+    pub(crate) fn alloc<T>(&self, value: T) -> &mut T {
         self.0.alloc(value)
     }
 
     /// A list to be filled. What it holds is not dropped.
-    pub fn vec<T>(&self) -> bumpalo::collections::Vec<'_, T> {
+    pub(crate) fn vec<T>(&self) -> bumpalo::collections::Vec<'_, T> {
         bumpalo::collections::Vec::new_in(&self.0)
     }
 
     /// True if there is no more room.
-    pub fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.0.allocated_bytes() > MAX_VALUES
     }
 
     /// Gives everything back.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         if self.0.allocated_bytes() > KEPT {
             self.0 = Bump::new();
         } else {

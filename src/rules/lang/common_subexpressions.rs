@@ -14,11 +14,11 @@ use crate::rules::lang::program::Program;
 /// The kinds of exchange on which a rule is asked. What is asked for by two rules that are never asked of the same exchange is
 /// asked for once.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct StageMask(u64);
+pub(crate) struct StageMask(u64);
 
 impl StageMask {
     /// One kind of exchange, by its place among them. Those past the 64th are taken for one.
-    pub fn of_kind(place: usize) -> Self {
+    pub(crate) fn of_kind(place: usize) -> Self {
         Self(1 << place.min(63))
     }
 }
@@ -36,7 +36,7 @@ impl FromIterator<Self> for StageMask {
 }
 
 /// See the module.
-pub struct CommonSubexpressions<'c> {
+pub(crate) struct CommonSubexpressions<'c> {
     program: &'c mut Program,
     uses: HashMap<NodeId, UseCounts>,
     /// Conditions of rules, which have a slot whatever they cost.
@@ -45,30 +45,30 @@ pub struct CommonSubexpressions<'c> {
 
 impl<'c> CommonSubexpressions<'c> {
     /// Of the expressions of a book with so many different `each`. Done once, when all of them are there.
-    pub fn new(program: &'c mut Program, paths: usize) -> Self {
+    pub(crate) fn new(program: &'c mut Program, paths: usize) -> Self {
         program.item_slots = vec![SlotCounts::default(); paths];
         Self { uses: HashMap::new(), program, conditions: Vec::new() }
     }
 
     /// The expressions.
-    pub fn program(&self) -> &Program {
+    pub(crate) fn program(&self) -> &Program {
         self.program
     }
 
     /// An expression of a rule: asked once for an exchange, or for each item of the `each` with these places.
-    pub fn ask(&mut self, at: NodeId, eaches: &[usize], on: StageMask) {
+    pub(crate) fn ask(&mut self, at: NodeId, eaches: &[usize], on: StageMask) {
         let depends = self.program.depends(at);
         self.uses.entry(at).or_default().ask(eaches, depends, on);
     }
 
     /// A condition that rules share, which is kept whatever it costs.
-    pub fn keep(&mut self, condition: BoolId, on: StageMask) {
+    pub(crate) fn keep(&mut self, condition: BoolId, on: StageMask) {
         self.ask(NodeId::Bool(condition), &[], on);
         self.conditions.push(condition);
     }
 
     /// Gives the parts that are asked for more than once a slot.
-    pub fn mark(self) {
+    pub(crate) fn mark(self) {
         let Self { program, mut uses, conditions } = self;
         let order = std::mem::take(&mut program.order);
         // Who names a part stands behind it.

@@ -25,7 +25,7 @@ const MAX_HEIGHT: usize = 200;
 
 /// Compiles an expression with a value. `origin` is the byte of the file at which its text begins; errors name their place
 /// in the file.
-pub fn compile(
+pub(crate) fn compile(
     text: &str,
     origin: usize,
     names: &NamedExpressions<'_>,
@@ -35,7 +35,7 @@ pub fn compile(
 }
 
 /// Compiles an expression that is true or false.
-pub fn compile_condition(
+pub(crate) fn compile_condition(
     text: &str,
     origin: usize,
     names: &NamedExpressions<'_>,
@@ -74,7 +74,7 @@ fn bool_of(part: NodeId, program: &mut Program) -> BoolId {
 }
 
 /// Compiles the named expressions of a file, so that what is wrong with one is told at its own place.
-pub fn check_names(names: &NamedExpressions<'_>, program: &mut Program) -> Result<(), SyntaxError> {
+pub(crate) fn check_names(names: &NamedExpressions<'_>, program: &mut Program) -> Result<(), SyntaxError> {
     for (name, named) in names.own() {
         if program.find_function(name).is_some() {
             return Err(SyntaxError::new(
@@ -90,7 +90,7 @@ pub fn check_names(names: &NamedExpressions<'_>, program: &mut Program) -> Resul
 
 /// A compiled part of an expression, and what it gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Typed {
+pub(crate) struct Typed {
     pub node: NodeId,
     pub gives: Type,
 }

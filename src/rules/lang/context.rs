@@ -19,20 +19,20 @@ use crate::rules::state::flow::Flow;
 use crate::rules::state::recording::RecordingState;
 
 /// Why a rule on the booking system does not judge an answer that Umpire made.
-pub const FAULTED: &str = "Umpire made this answer, as it was told to (--fault)";
+pub(crate) const FAULTED: &str = "Umpire made this answer, as it was told to (--fault)";
 
 /// Why it does not judge what follows on such an answer.
-pub const FAULTED_BEFORE: &str = "it rests on an earlier answer that Umpire made (--fault)";
+pub(crate) const FAULTED_BEFORE: &str = "it rests on an earlier answer that Umpire made (--fault)";
 
 /// Steps that one rule may take on one exchange; past it the verdict is "not judged" and names the rule.
-pub const MAX_RULE_STEPS: u32 = 2_000_000;
+pub(crate) const MAX_RULE_STEPS: u32 = 2_000_000;
 
 /// Steps that all rules together may take on one exchange; past it the rules that are left are "not judged".
-pub const MAX_EXCHANGE_STEPS: u32 = 20_000_000;
+pub(crate) const MAX_EXCHANGE_STEPS: u32 = 20_000_000;
 
 /// The steps that the rules may still take on an exchange.
 #[derive(Debug)]
-pub struct Budget {
+pub(crate) struct Budget {
     rule: Cell<u32>,
     exchange: Cell<u32>,
 }
@@ -45,25 +45,25 @@ impl Default for Budget {
 
 impl Budget {
     /// A few steps, for what is worked out beside the verdict.
-    pub fn small() -> Self {
+    pub(crate) fn small() -> Self {
         Self { rule: Cell::new(MAX_RULE_STEPS / 10), exchange: Cell::new(MAX_EXCHANGE_STEPS) }
     }
 
     /// The next rule begins.
-    pub fn next_rule(&self) {
+    pub(crate) fn next_rule(&self) {
         self.rule.set(MAX_RULE_STEPS);
     }
 
-    pub fn left(&self) -> u32 {
+    pub(crate) fn left(&self) -> u32 {
         self.rule.get().min(self.exchange.get())
     }
 
-    pub fn spend(&self, steps: u32) {
+    pub(crate) fn spend(&self, steps: u32) {
         self.rule.set(self.rule.get().saturating_sub(steps));
         self.exchange.set(self.exchange.get().saturating_sub(steps));
     }
 
-    pub fn exhausted(&self) -> EvalError {
+    pub(crate) fn exhausted(&self) -> EvalError {
         EvalError::exhausted(if self.exchange.get() < MAX_RULE_STEPS {
             "the exchange is so large that its rules take more than 20 million steps together"
         } else {
@@ -74,7 +74,7 @@ impl Budget {
 
 /// What functions and members do. The language knows what there is, not what it does.
 #[derive(Debug)]
-pub struct Builtins {
+pub(crate) struct Builtins {
     /// All functions, in the order of the reference.
     pub functions: Vec<&'static Function>,
     /// A member that was resolved when the rule was loaded; absent where its operand is.
@@ -85,19 +85,19 @@ pub struct Builtins {
 
 impl Builtins {
     /// A function by its place.
-    pub fn function(&self, FunctionId(at): FunctionId) -> &'static Function {
+    pub(crate) fn function(&self, FunctionId(at): FunctionId) -> &'static Function {
         self.functions[usize::from(at)]
     }
 
     /// A program without expressions yet, in the language with these functions.
-    pub fn program(&self) -> Program {
+    pub(crate) fn program(&self) -> Program {
         Program::new(self.functions.iter().map(|function| &function.signature))
     }
 }
 
 /// What an expression may look at.
 #[derive(Clone, Copy)]
-pub struct RuleContext<'a> {
+pub(crate) struct RuleContext<'a> {
     pub builtins: &'static Builtins,
     pub parsed: &'a ParsedExchange,
     pub program: &'a Program,
@@ -126,12 +126,12 @@ pub struct RuleContext<'a> {
 
 impl<'a> RuleContext<'a> {
     /// The same context for one item.
-    pub fn of_item(&self, item: Option<Value<'a>>, item_memo: Option<&'a Memo<'a>>) -> Self {
+    pub(crate) fn of_item(&self, item: Option<Value<'a>>, item_memo: Option<&'a Memo<'a>>) -> Self {
         Self { item, item_memo, ..*self }
     }
 
     /// Fails for an answer that says nothing of the side whose rules look.
-    pub fn check_answer(&self, earlier: &ParsedExchange) -> Result<(), EvalError> {
+    pub(crate) fn check_answer(&self, earlier: &ParsedExchange) -> Result<(), EvalError> {
         match self.side {
             Side::BookingSystem if earlier.exchange.is_faulted() => Err(EvalError::unseen(FAULTED_BEFORE)),
             _ => Ok(()),
@@ -139,7 +139,7 @@ impl<'a> RuleContext<'a> {
     }
 
     /// Where the values of shared parts are kept.
-    pub fn memo(&self, keeper: MemoScope) -> Option<&'a Memo<'a>> {
+    pub(crate) fn memo(&self, keeper: MemoScope) -> Option<&'a Memo<'a>> {
         match keeper {
             MemoScope::Exchange => self.memo,
             MemoScope::Item => self.item_memo,
@@ -147,13 +147,13 @@ impl<'a> RuleContext<'a> {
     }
 
     /// The context in which every part is evaluated anew, within a budget of its own.
-    pub fn anew<'w>(&'w self, budget: &'w Budget) -> RuleContext<'w> {
+    pub(crate) fn anew<'w>(&'w self, budget: &'w Budget) -> RuleContext<'w> {
         let words = self.with_words("", None);
         RuleContext { budget, seen: self.seen, expected: self.expected, ..words }
     }
 
     /// The context of a template, which lives no longer than the words that it is told.
-    pub fn with_words<'w>(&'w self, seen: &'w str, expected: Option<&'w str>) -> RuleContext<'w> {
+    pub(crate) fn with_words<'w>(&'w self, seen: &'w str, expected: Option<&'w str>) -> RuleContext<'w> {
         let Self { builtins, parsed, program, flow, state, facts, walks, budget, arena, item, refusals, side, .. } =
             *self;
         let (seen, memo, item_memo) = (Some(seen), None, None);

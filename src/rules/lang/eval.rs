@@ -26,7 +26,7 @@ struct Interrupted;
 const MOST_NESTED: usize = 4;
 
 /// One evaluation: the context and the stack of macro variables.
-pub struct Evaluation<'c, 'a> {
+pub(crate) struct Evaluation<'c, 'a> {
     context: &'c RuleContext<'a>,
     locals: SmallVec<[Val<'a>; MOST_NESTED]>,
     steps: u32,
@@ -38,12 +38,12 @@ pub struct Evaluation<'c, 'a> {
 const MOST_ARGUMENTS: usize = 3;
 
 /// Evaluates to a value.
-pub fn evaluate<'a>(node: ValueId, context: &RuleContext<'a>) -> Result<Val<'a>, EvalError> {
+pub(crate) fn evaluate<'a>(node: ValueId, context: &RuleContext<'a>) -> Result<Val<'a>, EvalError> {
     run(context, |evaluation| evaluation.value(node))
 }
 
 /// Evaluates to true or false.
-pub fn holds(node: BoolId, context: &RuleContext<'_>) -> Result<bool, EvalError> {
+pub(crate) fn holds(node: BoolId, context: &RuleContext<'_>) -> Result<bool, EvalError> {
     run(context, |evaluation| evaluation.bool(node))
 }
 
@@ -59,31 +59,31 @@ fn run<'c, 'a, T>(
 
 impl<'c, 'a> Evaluation<'c, 'a> {
     /// An evaluation that has not begun.
-    pub fn new(context: &'c RuleContext<'a>) -> Self {
+    pub(crate) fn new(context: &'c RuleContext<'a>) -> Self {
         Self { context, locals: SmallVec::new(), steps: 0, most: context.budget.left(), stopped: None }
     }
 
-    pub fn context(&self) -> &'c RuleContext<'a> {
+    pub(crate) fn context(&self) -> &'c RuleContext<'a> {
         self.context
     }
 
     /// The value of a part; `None` if it has none, or if that takes too long.
-    pub fn value_if_any(&mut self, at: ValueId) -> Option<Val<'a>> {
+    pub(crate) fn value_if_any(&mut self, at: ValueId) -> Option<Val<'a>> {
         self.value(at).ok()
     }
 
     /// Whether a part holds; `None` if that can't be told, or takes too long.
-    pub fn bool_if_any(&mut self, at: BoolId) -> Option<bool> {
+    pub(crate) fn bool_if_any(&mut self, at: BoolId) -> Option<bool> {
         self.bool(at).ok()
     }
 
     /// From now on there is the variable of one more macro around.
-    pub fn push_local(&mut self, value: Val<'a>) {
+    pub(crate) fn push_local(&mut self, value: Val<'a>) {
         self.locals.push(value);
     }
 
     /// The variable that was pushed last is no longer there.
-    pub fn pop_local(&mut self) {
+    pub(crate) fn pop_local(&mut self) {
         self.locals.pop();
     }
 }

@@ -12,7 +12,7 @@ use crate::rules::state::exchange_ref::ExchangeRef;
 
 /// A function that rules may call.
 #[derive(Debug)]
-pub struct Function {
+pub(crate) struct Function {
     pub signature: Signature,
     /// Finds the earlier exchange that its value comes from.
     pub found_in: Option<fn(&FunctionCall<'_, '_>) -> Option<ExchangeRef>>,
@@ -22,10 +22,10 @@ pub struct Function {
 }
 
 /// What a function does. The number of arguments was checked when the rule was compiled.
-pub type Apply = for<'c, 'a> fn(&FunctionCall<'c, 'a>) -> Result<Val<'a>, EvalError>;
+pub(crate) type Apply = for<'c, 'a> fn(&FunctionCall<'c, 'a>) -> Result<Val<'a>, EvalError>;
 
 /// An entry of a table of functions; [`Signature`] says what is what.
-pub const fn function(
+pub(crate) const fn function(
     name: &'static str,
     arguments: [usize; 2],
     gives: Type,
@@ -47,44 +47,44 @@ pub const fn function(
 }
 
 impl Function {
-    pub const fn cheap(self) -> Self {
+    pub(crate) const fn cheap(self) -> Self {
         Self { signature: Signature { is_cheap: true, ..self.signature }, ..self }
     }
 
-    pub const fn gives_element(self) -> Self {
+    pub(crate) const fn gives_element(self) -> Self {
         Self { signature: Signature { gives_element: true, ..self.signature }, ..self }
     }
 
-    pub const fn of_earlier(self) -> Self {
+    pub(crate) const fn of_earlier(self) -> Self {
         Self { signature: Signature { looks_at_earlier: true, ..self.signature }, ..self }
     }
 
-    pub const fn found_in(self, find: fn(&FunctionCall<'_, '_>) -> Option<ExchangeRef>) -> Self {
+    pub(crate) const fn found_in(self, find: fn(&FunctionCall<'_, '_>) -> Option<ExchangeRef>) -> Self {
         Self { found_in: Some(find), ..self }
     }
 
-    pub const fn costs(self, cost: fn(&FunctionCall<'_, '_>) -> u32) -> Self {
+    pub(crate) const fn costs(self, cost: fn(&FunctionCall<'_, '_>) -> u32) -> Self {
         Self { cost: Some(cost), ..self }
     }
 }
 
 /// The arguments of a call, and what it may look at.
 #[derive(Clone, Copy)]
-pub struct FunctionCall<'c, 'a> {
+pub(crate) struct FunctionCall<'c, 'a> {
     pub arguments: &'c [Val<'a>],
     pub context: &'c RuleContext<'a>,
 }
 
 impl<'a> FunctionCall<'_, 'a> {
-    pub fn first(&self) -> &Val<'a> {
+    pub(crate) fn first(&self) -> &Val<'a> {
         self.argument(0)
     }
 
-    pub fn second(&self) -> &Val<'a> {
+    pub(crate) fn second(&self) -> &Val<'a> {
         self.argument(1)
     }
 
-    pub fn third(&self) -> &Val<'a> {
+    pub(crate) fn third(&self) -> &Val<'a> {
         self.argument(2)
     }
 
@@ -94,12 +94,12 @@ impl<'a> FunctionCall<'_, 'a> {
     }
 
     /// The first argument, if it is a text.
-    pub fn text(&self) -> Option<&'a str> {
+    pub(crate) fn text(&self) -> Option<&'a str> {
         self.first().as_str()
     }
 
     /// The first argument as an `@id`: a text, or that of an object.
-    pub fn id(&self) -> Option<&'a str> {
+    pub(crate) fn id(&self) -> Option<&'a str> {
         match self.first().as_object() {
             Some(node) => node.get("@id")?.as_str(),
             None => self.text(),
@@ -107,27 +107,27 @@ impl<'a> FunctionCall<'_, 'a> {
     }
 
     /// The elements of the first argument; none if it is no list.
-    pub fn elements(&self) -> &'a [Val<'a>] {
+    pub(crate) fn elements(&self) -> &'a [Val<'a>] {
         self.first().elements(self.arena()).unwrap_or_default()
     }
 
     /// Room for what is given.
-    pub fn arena(&self) -> &'a Arena {
+    pub(crate) fn arena(&self) -> &'a Arena {
         self.context.arena
     }
 
     /// A text of its own, if there is one.
-    pub fn owned(&self, text: Option<String>) -> Val<'a> {
+    pub(crate) fn owned(&self, text: Option<String>) -> Val<'a> {
         text.map_or(Val::Absent, |text| self.arena().text(&text))
     }
 
     /// A number, if there is one.
-    pub fn number(&self, number: Option<Decimal>) -> Val<'a> {
+    pub(crate) fn number(&self, number: Option<Decimal>) -> Val<'a> {
         number.map_or(Val::Absent, |number| self.arena().decimal(number))
     }
 
     /// An instant, if there is one.
-    pub fn instant(&self, instant: Option<Timestamp>) -> Val<'a> {
+    pub(crate) fn instant(&self, instant: Option<Timestamp>) -> Val<'a> {
         instant.map_or(Val::Absent, |instant| self.arena().instant(instant))
     }
 }

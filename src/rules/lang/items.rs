@@ -15,7 +15,7 @@ use crate::rules::lang::value::EvalError;
 
 /// What an `each` names, and its place among the different ones of a book.
 #[derive(Debug, Clone)]
-pub struct Each {
+pub(crate) struct Each {
     pub items: ItemSource,
     /// Given by the book; 0 until then.
     pub place: usize,
@@ -23,7 +23,7 @@ pub struct Each {
 
 /// Where the items of an `each` come from.
 #[derive(Debug, Clone, PartialEq)]
-pub enum ItemSource {
+pub(crate) enum ItemSource {
     Path(Path),
     /// An expression that gives a list of nodes of the judged exchange.
     Nodes(ValueId),
@@ -31,7 +31,11 @@ pub enum ItemSource {
 
 impl ItemSource {
     /// Visits every item, in order.
-    pub fn for_each<'a>(&self, context: &RuleContext<'a>, visit: &mut impl FnMut(Value<'a>)) -> Result<(), EvalError> {
+    pub(crate) fn for_each<'a>(
+        &self,
+        context: &RuleContext<'a>,
+        visit: &mut impl FnMut(Value<'a>),
+    ) -> Result<(), EvalError> {
         let parsed = context.parsed;
         let nodes = match self {
             Self::Path(path) => return path.matches(parsed, visit),
@@ -58,23 +62,23 @@ const MAX_KEEPING: usize = 256;
 
 /// A node that an `each` names.
 #[derive(Debug)]
-pub struct EachItem<'a> {
+pub(crate) struct EachItem<'a> {
     pub value: Value<'a>,
     pub memo: Option<&'a Memo<'a>>,
 }
 
 /// The items of every `each`, found when a rule first asks.
 #[derive(Debug)]
-pub struct Items<'a>(&'a [Cell<Option<&'a [EachItem<'a>]>>]);
+pub(crate) struct Items<'a>(&'a [Cell<Option<&'a [EachItem<'a>]>>]);
 
 impl<'a> Items<'a> {
     /// Nothing found yet of so many different `each`.
-    pub fn new(eaches: usize, arena: &'a Arena) -> Self {
+    pub(crate) fn new(eaches: usize, arena: &'a Arena) -> Self {
         Self(arena.cells(eaches))
     }
 
     /// The items of the `each` with that place, each with room for shared parts.
-    pub fn of(
+    pub(crate) fn of(
         &self,
         each: usize,
         sources: &[ItemSource],

@@ -6,33 +6,33 @@ macro_rules! members {
     ($($of:ident { $($variant:ident $name:literal: $gives:expr, $meaning:literal;)* })*) => {
         /// A member of something that is no node of a message.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub enum Member { $($(#[doc = $meaning] $variant,)*)* }
+        pub(crate) enum Member { $($(#[doc = $meaning] $variant,)*)* }
 
         impl Member {
             /// All, in the order of the reference.
-            pub const ALL: &'static [Self] = &[$($(Self::$variant,)*)*];
+            pub(crate) const ALL: &'static [Self] = &[$($(Self::$variant,)*)*];
 
             /// What has the member.
-            pub fn of(self) -> Type {
+            pub(crate) fn of(self) -> Type {
                 match self { $($(Self::$variant => Type::$of,)*)* }
             }
 
-            pub fn name(self) -> &'static str {
+            pub(crate) fn name(self) -> &'static str {
                 match self { $($(Self::$variant => $name,)*)* }
             }
 
             /// What it gives, where it is there.
-            pub fn gives(self) -> Type {
+            pub(crate) fn gives(self) -> Type {
                 match self { $($(Self::$variant => $gives,)*)* }
             }
 
             /// What it means, for the reference.
-            pub fn meaning(self) -> &'static str {
+            pub(crate) fn meaning(self) -> &'static str {
                 match self { $($(Self::$variant => $meaning,)*)* }
             }
 
             /// The member of a type under a name.
-            pub fn find(of: Type, name: &str) -> Option<Self> {
+            pub(crate) fn find(of: Type, name: &str) -> Option<Self> {
                 match (of, name) { $($((Type::$of, $name) => Some(Self::$variant),)*)* _ => None }
             }
         }
@@ -162,6 +162,6 @@ const FORMER: [(&str, &str); 7] = [
 ];
 
 /// The name that took the place of a former one.
-pub fn present_name(former: &str) -> Option<&'static str> {
+pub(crate) fn present_name(former: &str) -> Option<&'static str> {
     FORMER.iter().find(|(name, _)| *name == former).map(|(_, present)| *present)
 }

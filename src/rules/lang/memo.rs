@@ -16,7 +16,7 @@ use crate::rules::lang::value::Val;
 
 /// What is known of shared parts, for one exchange or for one item of it.
 #[derive(Debug)]
-pub struct Memo<'a> {
+pub(crate) struct Memo<'a> {
     bools: &'a [Cell<Option<bool>>],
     values: &'a [Cell<Option<Val<'a>>>],
     /// 0 where nothing is known, 1 where the path leads nowhere, else 2 and the place of the node in its document.
@@ -25,7 +25,7 @@ pub struct Memo<'a> {
 
 /// Where a path is known to lead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum KnownNode {
+pub(crate) enum KnownNode {
     Nowhere,
     /// The place of the node in its document.
     At(u32),
@@ -33,36 +33,36 @@ pub enum KnownNode {
 
 impl<'a> Memo<'a> {
     /// Nothing known yet.
-    pub fn new(slots: SlotCounts, arena: &'a Arena) -> Self {
+    pub(crate) fn new(slots: SlotCounts, arena: &'a Arena) -> Self {
         Self { bools: arena.cells(slots.bools), values: arena.cells(slots.values), paths: arena.cells(slots.paths) }
     }
 
     /// What is in the slot of a part that is true or false.
-    pub fn bool(&self, slot: u16) -> Option<bool> {
+    pub(crate) fn bool(&self, slot: u16) -> Option<bool> {
         self.bools.get(usize::from(slot))?.get()
     }
 
     /// Keeps true or false. That a part is neither is not kept: another rule may have steps left where one had none.
-    pub fn keep_bool(&self, slot: u16, value: bool) {
+    pub(crate) fn keep_bool(&self, slot: u16, value: bool) {
         if let Some(cell) = self.bools.get(usize::from(slot)) {
             cell.set(Some(value));
         }
     }
 
     /// What is in the slot of a value.
-    pub fn value(&self, slot: u16) -> Option<Val<'a>> {
+    pub(crate) fn value(&self, slot: u16) -> Option<Val<'a>> {
         self.values.get(usize::from(slot))?.get()
     }
 
     /// Keeps a value.
-    pub fn keep_value(&self, slot: u16, value: Val<'a>) {
+    pub(crate) fn keep_value(&self, slot: u16, value: Val<'a>) {
         if let Some(cell) = self.values.get(usize::from(slot)) {
             cell.set(Some(value));
         }
     }
 
     /// What is in the slot of a path.
-    pub fn node(&self, slot: u16) -> Option<KnownNode> {
+    pub(crate) fn node(&self, slot: u16) -> Option<KnownNode> {
         match self.paths.get(usize::from(slot))?.get() {
             0 => None,
             1 => Some(KnownNode::Nowhere),
@@ -71,7 +71,7 @@ impl<'a> Memo<'a> {
     }
 
     /// Keeps the place of the node that a path leads to; `None` if it leads nowhere.
-    pub fn keep_node(&self, slot: u16, place: Option<u32>) {
+    pub(crate) fn keep_node(&self, slot: u16, place: Option<u32>) {
         if let Some(cell) = self.paths.get(usize::from(slot)) {
             cell.set(place.map_or(1, |place| place.saturating_add(2)));
         }

@@ -7,7 +7,7 @@ use crate::rules::lang::node::MessageSide;
 use crate::rules::lang::value::EvalError;
 
 /// The response, or why there is none.
-pub fn answered(parsed: &ParsedExchange) -> Result<&Response, EvalError> {
+pub(crate) fn answered(parsed: &ParsedExchange) -> Result<&Response, EvalError> {
     parsed.exchange.response.as_ref().ok_or_else(|| {
         let why = parsed.exchange.failure.as_ref().map_or("no answer was recorded", |failure| failure.kind.describe());
         EvalError::unseen(format!("there is no answer: {why}"))
@@ -15,7 +15,7 @@ pub fn answered(parsed: &ParsedExchange) -> Result<&Response, EvalError> {
 }
 
 /// The exchange, if an answer to it came whose body can be read.
-pub fn known_answer(parsed: &ParsedExchange) -> Result<&ParsedExchange, EvalError> {
+pub(crate) fn known_answer(parsed: &ParsedExchange) -> Result<&ParsedExchange, EvalError> {
     answered(parsed)?;
     match parsed.response {
         ParsedBody::Unreadable(_) => body(&parsed.response, false).map(|_| parsed),
@@ -24,7 +24,7 @@ pub fn known_answer(parsed: &ParsedExchange) -> Result<&ParsedExchange, EvalErro
 }
 
 /// The root of the body of a message; `None` for an empty one.
-pub fn body_of(parsed: &ParsedExchange, message: MessageSide) -> Result<Option<Value<'_>>, EvalError> {
+pub(crate) fn body_of(parsed: &ParsedExchange, message: MessageSide) -> Result<Option<Value<'_>>, EvalError> {
     match message {
         MessageSide::Request => body(&parsed.request, true),
         MessageSide::Response => answered(parsed).and_then(|_| body(&parsed.response, false)),
@@ -32,7 +32,7 @@ pub fn body_of(parsed: &ParsedExchange, message: MessageSide) -> Result<Option<V
 }
 
 /// The root of a body; `None` for an empty one.
-pub fn body(content: &ParsedBody, of_request: bool) -> Result<Option<Value<'_>>, EvalError> {
+pub(crate) fn body(content: &ParsedBody, of_request: bool) -> Result<Option<Value<'_>>, EvalError> {
     let whose = if of_request { "request" } else { "response" };
     match content {
         ParsedBody::Json(document) => Ok(Some(document.root())),

@@ -19,14 +19,14 @@ use crate::rules::lang::suggest::nearest;
 
 /// The names that an expression may use.
 #[derive(Debug, Default)]
-pub struct NamedExpressions<'n> {
+pub(crate) struct NamedExpressions<'n> {
     own: BTreeMap<&'n str, NamedExpression<'n>>,
     outer: Option<&'n NamedExpressions<'n>>,
 }
 
 /// A named expression.
 #[derive(Debug)]
-pub struct NamedExpression<'n> {
+pub(crate) struct NamedExpression<'n> {
     pub parameters: Vec<&'n str>,
     pub expr: Expr<'n>,
     /// Its node, where it has no parameters and was compiled before.
@@ -44,13 +44,19 @@ const FORMS: [&str; 7] = ["has", "matches", "all", "exists", "exists_one", "filt
 
 impl<'n> NamedExpressions<'n> {
     /// No names of its own, but those of `outer`.
-    pub fn below(outer: &'n NamedExpressions<'n>) -> Self {
+    pub(crate) fn below(outer: &'n NamedExpressions<'n>) -> Self {
         Self { own: BTreeMap::new(), outer: Some(outer) }
     }
 
     /// Adds a named expression. `signature` is `name` or `name(parameter, …)` and stands at byte `at` of the file, `text` at
     /// `origin`.
-    pub fn add(&mut self, signature: &'n str, at: usize, text: &'n str, origin: usize) -> Result<(), SyntaxError> {
+    pub(crate) fn add(
+        &mut self,
+        signature: &'n str,
+        at: usize,
+        text: &'n str,
+        origin: usize,
+    ) -> Result<(), SyntaxError> {
         let (name, parameters) = read_signature(signature).map_err(|what| SyntaxError::new(at, what))?;
         let named = NamedExpression {
             parameters,
@@ -69,12 +75,12 @@ impl<'n> NamedExpressions<'n> {
     }
 
     /// The names of this file, and what each stands for.
-    pub fn own(&self) -> impl Iterator<Item = (&'n str, &NamedExpression<'n>)> {
+    pub(crate) fn own(&self) -> impl Iterator<Item = (&'n str, &NamedExpression<'n>)> {
         self.own.iter().map(|(name, named)| (*name, named))
     }
 
     /// A named expression, and the names that it may use in turn.
-    pub fn find(&self, name: &str) -> Option<(&'n str, &NamedExpression<'n>, &NamedExpressions<'n>)> {
+    pub(crate) fn find(&self, name: &str) -> Option<(&'n str, &NamedExpression<'n>, &NamedExpressions<'n>)> {
         match self.own.get_key_value(name) {
             Some((name, named)) => {
                 named.is_used.set(true);
@@ -85,13 +91,13 @@ impl<'n> NamedExpressions<'n> {
     }
 
     /// All names that can be used here.
-    pub fn all(&self) -> Vec<&'n str> {
+    pub(crate) fn all(&self) -> Vec<&'n str> {
         let outer = self.outer.map(NamedExpressions::all).unwrap_or_default();
         self.own.keys().copied().chain(outer).collect()
     }
 
     /// Fails for a name of this file that nothing uses.
-    pub fn check_used(&self) -> Result<(), SyntaxError> {
+    pub(crate) fn check_used(&self) -> Result<(), SyntaxError> {
         match self.own.iter().find(|(_, named)| !named.is_used.get()) {
             Some((name, named)) => Err(SyntaxError::new(named.at, format!("{name} is not used"))),
             None => Ok(()),
@@ -133,7 +139,7 @@ fn word_of_the_language(name: &str) -> Option<&'static str> {
 }
 
 /// What the variable of a macro would hide; `is_bound` says that another one around it has its name.
-pub fn hidden_by(variable: &str, names: &NamedExpressions<'_>, is_bound: bool) -> Option<String> {
+pub(crate) fn hidden_by(variable: &str, names: &NamedExpressions<'_>, is_bound: bool) -> Option<String> {
     if let Some(hidden) = word_of_the_language(variable) {
         return Some(format!("{hidden} of the language"));
     }
@@ -144,7 +150,7 @@ pub fn hidden_by(variable: &str, names: &NamedExpressions<'_>, is_bound: bool) -
 }
 
 /// The end of an error message about an unknown name: the nearest of those that can be used.
-pub fn suggest_name<'k>(
+pub(crate) fn suggest_name<'k>(
     name: &str,
     names: &'k NamedExpressions<'_>,
     variables: impl Iterator<Item = &'k str>,

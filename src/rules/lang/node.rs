@@ -11,19 +11,19 @@ use crate::rules::lang::types::Type;
 
 /// Place of a part that is true or false.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct BoolId(pub(super) u32);
+pub(crate) struct BoolId(pub(super) u32);
 
 /// Place of a part with a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ValueId(pub(super) u32);
+pub(crate) struct ValueId(pub(super) u32);
 
 /// Place of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct PathId(pub(super) u32);
+pub(crate) struct PathId(pub(super) u32);
 
 /// Place of any part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum NodeId {
+pub(crate) enum NodeId {
     Bool(BoolId),
     Value(ValueId),
     Path(PathId),
@@ -31,19 +31,19 @@ pub enum NodeId {
 
 /// Place of a name or text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct TextId(pub(super) u32);
+pub(crate) struct TextId(pub(super) u32);
 
 /// Place of a function among those of the language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct FunctionId(pub(super) u8);
+pub(crate) struct FunctionId(pub(super) u8);
 
 /// Place of several parts of one kind, of a list or of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Span(pub(super) u32);
+pub(crate) struct Span(pub(super) u32);
 
 /// A part that is true or false.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum BoolNode {
+pub(crate) enum BoolNode {
     Constant(bool),
     /// `a && b && …`
     All(Span),
@@ -80,7 +80,7 @@ pub enum BoolNode {
 
 /// A part with a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ValueNode {
+pub(crate) enum ValueNode {
     Null,
     /// The word `strict`.
     Strict,
@@ -114,7 +114,7 @@ pub enum ValueNode {
 
 /// A chain of members from a start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct PathNode {
+pub(crate) struct PathNode {
     pub start: PathStart,
     /// The longest part of the chain that has a slot of its own.
     pub from: Option<PathId>,
@@ -126,14 +126,14 @@ pub struct PathNode {
 
 /// A message of an exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum MessageSide {
+pub(crate) enum MessageSide {
     Request,
     Response,
 }
 
 /// What a path starts at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum PathStart {
+pub(crate) enum PathStart {
     Body(MessageSide),
     /// The item of an `each`.
     Item,
@@ -143,7 +143,7 @@ pub enum PathStart {
 
 impl PathStart {
     /// The memo that keeps what paths from here lead to; `None` where nothing is kept.
-    pub fn scope(self) -> Option<MemoScope> {
+    pub(crate) fn scope(self) -> Option<MemoScope> {
         match self {
             Self::Body(_) => Some(MemoScope::Exchange),
             Self::Item => Some(MemoScope::Item),
@@ -154,7 +154,7 @@ impl PathStart {
 
 /// What a shared part depends on, and keeps its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum MemoScope {
+pub(crate) enum MemoScope {
     Exchange,
     /// The item of an `each`.
     Item,
@@ -162,14 +162,14 @@ pub enum MemoScope {
 
 /// A literal number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum NumberLiteral {
+pub(crate) enum NumberLiteral {
     Int(i64),
     Decimal(Decimal),
 }
 
 /// `<`, `<=`, `>`, `>=`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Comparison {
+pub(crate) enum Comparison {
     Less,
     LessOrEqual,
     Greater,
@@ -178,7 +178,7 @@ pub enum Comparison {
 
 /// `+ - * / %`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Arithmetic {
+pub(crate) enum Arithmetic {
     Add,
     Subtract,
     Multiply,
@@ -188,7 +188,7 @@ pub enum Arithmetic {
 
 /// The macros that are true or false.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Quantifier {
+pub(crate) enum Quantifier {
     All,
     Exists,
     ExistsOne,
@@ -196,7 +196,7 @@ pub enum Quantifier {
 
 /// Slots for shared parts, by kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct SlotCounts {
+pub(crate) struct SlotCounts {
     pub bools: usize,
     pub values: usize,
     pub paths: usize,
@@ -204,7 +204,7 @@ pub struct SlotCounts {
 
 /// The names an expression starts from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum PathRoot {
+pub(crate) enum PathRoot {
     Request,
     Response,
     Call,
@@ -219,11 +219,11 @@ pub enum PathRoot {
 
 impl PathRoot {
     /// All names.
-    pub const NAMES: [&str; 10] =
+    pub(crate) const NAMES: [&str; 10] =
         ["request", "response", "call", "stage", "item", "flow", "feed", "recording", "seen", "expected"];
 
     /// What it gives.
-    pub fn gives(self) -> Type {
+    pub(crate) fn gives(self) -> Type {
         match self {
             Self::Request => Type::Request,
             Self::Response => Type::Response,
@@ -237,7 +237,7 @@ impl PathRoot {
     }
 
     /// The root with a name.
-    pub fn from_name(name: &str) -> Option<Self> {
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
         Some(match name {
             "request" => Self::Request,
             "response" => Self::Response,

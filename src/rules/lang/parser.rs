@@ -30,7 +30,7 @@ const MAX_HEIGHT: u8 = 100;
 
 /// A part of an expression.
 #[derive(Debug, PartialEq)]
-pub struct Expr<'t> {
+pub(crate) struct Expr<'t> {
     pub kind: ExprKind<'t>,
     /// Byte of the file at which its name or operator stands, or where it begins.
     pub at: usize,
@@ -39,7 +39,7 @@ pub struct Expr<'t> {
 
 /// What a part of an expression is.
 #[derive(Debug, PartialEq)]
-pub enum ExprKind<'t> {
+pub(crate) enum ExprKind<'t> {
     Null,
     Bool(bool),
     /// A number as it is written, with its sign.
@@ -65,7 +65,7 @@ pub enum ExprKind<'t> {
 
 /// `range.all(variable, body)` and the like.
 #[derive(Debug, PartialEq)]
-pub struct Macro<'t> {
+pub(crate) struct Macro<'t> {
     pub kind: MacroKind,
     pub range: Expr<'t>,
     pub variable: &'t str,
@@ -76,7 +76,7 @@ pub struct Macro<'t> {
 
 /// The macros of CEL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MacroKind {
+pub(crate) enum MacroKind {
     All,
     Exists,
     ExistsOne,
@@ -86,7 +86,7 @@ pub enum MacroKind {
 
 /// Operators of two operands that evaluate both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Operator {
+pub(crate) enum Operator {
     Equal,
     Unequal,
     Compare(Comparison),
@@ -96,24 +96,24 @@ pub enum Operator {
 
 /// What is wrong with an expression, and at which byte of its file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SyntaxError {
+pub(crate) struct SyntaxError {
     pub what: String,
     pub at: usize,
 }
 
 impl SyntaxError {
-    pub fn new(at: usize, what: impl Into<String>) -> Self {
+    pub(crate) fn new(at: usize, what: impl Into<String>) -> Self {
         Self { what: what.into(), at }
     }
 
     /// The same error, told as one of the named expression in which it is.
-    pub fn within(self, name: &str) -> Self {
+    pub(crate) fn within(self, name: &str) -> Self {
         Self { what: format!("{name}: {}", self.what), ..self }
     }
 }
 
 /// Reads an expression whose text begins at byte `origin` of its file. All places are bytes of the file.
-pub fn parse(text: &str, origin: usize) -> Result<Expr<'_>, SyntaxError> {
+pub(crate) fn parse(text: &str, origin: usize) -> Result<Expr<'_>, SyntaxError> {
     if text.len() > MAX_TEXT {
         return Err(SyntaxError::new(origin, format!("the expression has more than {MAX_TEXT} bytes: split the rule")));
     }

@@ -9,7 +9,7 @@ use crate::rules::lang::value::EvalError;
 
 /// A compiled path.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Path {
+pub(crate) struct Path {
     message: MessageSide,
     steps: Vec<PathStep>,
 }
@@ -23,7 +23,7 @@ enum PathStep {
 
 impl Path {
     /// Reads `/request/body/…` or `/response/body/…`.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let (message, rest) = if let Some(rest) = text.strip_prefix("/request/body") {
             (MessageSide::Request, rest)
         } else if let Some(rest) = text.strip_prefix("/response/body") {
@@ -47,7 +47,11 @@ impl Path {
     }
 
     /// Visits every node that matches, in document order.
-    pub fn matches<'a>(&self, parsed: &'a ParsedExchange, visit: &mut impl FnMut(Value<'a>)) -> Result<(), EvalError> {
+    pub(crate) fn matches<'a>(
+        &self,
+        parsed: &'a ParsedExchange,
+        visit: &mut impl FnMut(Value<'a>),
+    ) -> Result<(), EvalError> {
         if let Some(root) = body_of(parsed, self.message)? {
             collect(root, &self.steps, visit);
         }

@@ -9,7 +9,7 @@ const FURTHEST: u32 = 63;
 
 /// See the module.
 #[derive(Debug)]
-pub struct NodePool<N> {
+pub(crate) struct NodePool<N> {
     nodes: Vec<N>,
     depends: Vec<FreeVariables>,
     places: HashMap<N, u32>,
@@ -23,19 +23,19 @@ impl<N> Default for NodePool<N> {
 
 impl<N: Copy + Eq + Hash> NodePool<N> {
     /// The place of an equal node.
-    pub fn find(&self, node: &N) -> Option<u32> {
+    pub(crate) fn find(&self, node: &N) -> Option<u32> {
         self.places.get(node).copied()
     }
 
     /// Adds a node that isn't there; gives its place.
-    pub fn push(&mut self, node: N, depends: FreeVariables) -> u32 {
+    pub(crate) fn push(&mut self, node: N, depends: FreeVariables) -> u32 {
         let at = self.push_unnamed(node, depends);
         self.places.insert(node, at);
         at
     }
 
     /// Puts another node in the place of one, which moves behind all others.
-    pub fn put_before(&mut self, at: u32, node: impl FnOnce(u32) -> N) {
+    pub(crate) fn put_before(&mut self, at: u32, node: impl FnOnce(u32) -> N) {
         let behind = self.push_unnamed(self[at], self.depends(at));
         self[at] = node(behind);
     }
@@ -47,7 +47,7 @@ impl<N: Copy + Eq + Hash> NodePool<N> {
     }
 
     /// What a node depends on.
-    pub fn depends(&self, at: u32) -> FreeVariables {
+    pub(crate) fn depends(&self, at: u32) -> FreeVariables {
         self.depends[at as usize]
     }
 }
@@ -68,7 +68,7 @@ impl<N> IndexMut<u32> for NodePool<N> {
 
 /// What the value of a part depends on, beside the exchange.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct FreeVariables {
+pub(crate) struct FreeVariables {
     item: bool,
     /// The words of a finding, `seen` and `expected`.
     words: bool,
@@ -79,24 +79,24 @@ pub struct FreeVariables {
 }
 
 impl FreeVariables {
-    pub fn item() -> Self {
+    pub(crate) fn item() -> Self {
         Self { item: true, ..Self::default() }
     }
 
-    pub fn words() -> Self {
+    pub(crate) fn words() -> Self {
         Self { words: true, ..Self::default() }
     }
 
-    pub fn earlier() -> Self {
+    pub(crate) fn earlier() -> Self {
         Self { earlier: true, ..Self::default() }
     }
 
     /// The variable of a macro around, counted from the innermost one.
-    pub fn local(steps: u32) -> Self {
+    pub(crate) fn local(steps: u32) -> Self {
         Self { locals: 1 << steps.min(FURTHEST), ..Self::default() }
     }
 
-    pub fn and(self, other: Self) -> Self {
+    pub(crate) fn and(self, other: Self) -> Self {
         Self {
             item: self.item || other.item,
             words: self.words || other.words,
@@ -106,25 +106,25 @@ impl FreeVariables {
     }
 
     /// True if the value may rest on other exchanges than the judged one.
-    pub fn may_rest_on_earlier(self) -> bool {
+    pub(crate) fn may_rest_on_earlier(self) -> bool {
         self.earlier || self.locals != 0
     }
 
-    pub fn has_item(self) -> bool {
+    pub(crate) fn has_item(self) -> bool {
         self.item
     }
 
-    pub fn has_locals(self) -> bool {
+    pub(crate) fn has_locals(self) -> bool {
         self.locals != 0
     }
 
     /// False where the value changes within one exchange or item.
-    pub fn can_be_kept(self) -> bool {
+    pub(crate) fn can_be_kept(self) -> bool {
         !self.words && self.locals == 0
     }
 
     /// What a macro depends on whose body depends on this: its own variable is no longer one of those around.
-    pub fn bound(self) -> Self {
+    pub(crate) fn bound(self) -> Self {
         // Beyond the last bit no variable can be told from another.
         Self { locals: self.locals >> 1 | self.locals & 1 << FURTHEST, ..self }
     }

@@ -20,7 +20,7 @@ use crate::rules::lang::signature::Signature;
 
 /// See the module.
 #[derive(Debug)]
-pub struct Program {
+pub(crate) struct Program {
     functions: Vec<&'static Signature>,
     pub(super) bools: NodePool<BoolNode>,
     pub(super) values: NodePool<ValueNode>,
@@ -46,7 +46,7 @@ pub struct Program {
 
 impl Program {
     /// No expressions yet, in a language with these functions, the 256 first ones.
-    pub fn new(functions: impl IntoIterator<Item = &'static Signature>) -> Self {
+    pub(crate) fn new(functions: impl IntoIterator<Item = &'static Signature>) -> Self {
         Self {
             functions: functions.into_iter().collect(),
             bools: NodePool::default(),
@@ -66,35 +66,35 @@ impl Program {
         }
     }
 
-    pub fn bool(&self, BoolId(at): BoolId) -> &BoolNode {
+    pub(crate) fn bool(&self, BoolId(at): BoolId) -> &BoolNode {
         &self.bools[at]
     }
 
-    pub fn value(&self, ValueId(at): ValueId) -> &ValueNode {
+    pub(crate) fn value(&self, ValueId(at): ValueId) -> &ValueNode {
         &self.values[at]
     }
 
-    pub fn path(&self, PathId(at): PathId) -> &PathNode {
+    pub(crate) fn path(&self, PathId(at): PathId) -> &PathNode {
         &self.paths[at]
     }
 
-    pub fn function(&self, FunctionId(at): FunctionId) -> &'static Signature {
+    pub(crate) fn function(&self, FunctionId(at): FunctionId) -> &'static Signature {
         self.functions[usize::from(at)]
     }
 
     /// A function by its name, and its place.
-    pub fn find_function(&self, name: &str) -> Option<(FunctionId, &'static Signature)> {
+    pub(crate) fn find_function(&self, name: &str) -> Option<(FunctionId, &'static Signature)> {
         let at = self.functions.iter().position(|function| function.name == name)?;
         Some((FunctionId(u8::try_from(at).ok()?), self.functions[at]))
     }
 
     /// The names of all functions.
-    pub fn function_names(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn function_names(&self) -> impl Iterator<Item = &str> {
         self.functions.iter().map(|function| function.name)
     }
 
     /// The node itself, or what stands in its slot.
-    pub fn unshared_bool(&self, at: BoolId) -> BoolNode {
+    pub(crate) fn unshared_bool(&self, at: BoolId) -> BoolNode {
         match *self.bool(at) {
             BoolNode::Shared(_, _, part) => *self.bool(part),
             other => other,
@@ -102,7 +102,7 @@ impl Program {
     }
 
     /// The node itself, or what stands in its slot.
-    pub fn unshared(&self, at: ValueId) -> ValueNode {
+    pub(crate) fn unshared(&self, at: ValueId) -> ValueNode {
         match *self.value(at) {
             ValueNode::Shared(_, _, part) => *self.value(part),
             other => other,
@@ -110,7 +110,7 @@ impl Program {
     }
 
     /// The slot of a part in the memo of the exchange, if it has one.
-    pub fn slot_of(&self, at: BoolId) -> Option<u16> {
+    pub(crate) fn slot_of(&self, at: BoolId) -> Option<u16> {
         match *self.bool(at) {
             BoolNode::Shared(MemoScope::Exchange, slot, _) => Some(slot),
             _ => None,
@@ -123,53 +123,53 @@ impl Program {
         &list[..*len as usize]
     }
 
-    pub fn bools_of(&self, span: Span) -> impl Iterator<Item = BoolId> + use<'_> {
+    pub(crate) fn bools_of(&self, span: Span) -> impl Iterator<Item = BoolId> + use<'_> {
         self.list(span).iter().map(|&at| BoolId(at))
     }
 
-    pub fn values_of(&self, span: Span) -> impl ExactSizeIterator<Item = ValueId> + use<'_> {
+    pub(crate) fn values_of(&self, span: Span) -> impl ExactSizeIterator<Item = ValueId> + use<'_> {
         self.list(span).iter().map(|&at| ValueId(at))
     }
 
-    pub fn names_of(&self, span: Span) -> impl Iterator<Item = &Name> {
+    pub(crate) fn names_of(&self, span: Span) -> impl Iterator<Item = &Name> {
         self.list(span).iter().map(|&at| &self.texts[at as usize])
     }
 
     /// Two values that stand side by side; the compiler makes no shorter list where they are asked for.
-    pub fn pair(&self, span: Span) -> [ValueId; 2] {
+    pub(crate) fn pair(&self, span: Span) -> [ValueId; 2] {
         let list = self.list(span);
         [ValueId(list[0]), ValueId(list[1])]
     }
 
     /// The part that a condition chooses.
-    pub fn branch(&self, span: Span, chosen: bool) -> ValueId {
+    pub(crate) fn branch(&self, span: Span, chosen: bool) -> ValueId {
         ValueId(self.list(span)[usize::from(!chosen)])
     }
 
     /// The part that a condition chooses, where both are true or false.
-    pub fn bool_branch(&self, span: Span, chosen: bool) -> BoolId {
+    pub(crate) fn bool_branch(&self, span: Span, chosen: bool) -> BoolId {
         BoolId(self.list(span)[usize::from(!chosen)])
     }
 
-    pub fn text(&self, TextId(at): TextId) -> &str {
+    pub(crate) fn text(&self, TextId(at): TextId) -> &str {
         self.texts[at as usize].as_str()
     }
 
     /// A text where it stands.
-    pub fn literal(&self, TextId(at): TextId) -> &Name {
+    pub(crate) fn literal(&self, TextId(at): TextId) -> &Name {
         &self.texts[at as usize]
     }
 
-    pub fn number(&self, at: u32) -> NumberLiteral {
+    pub(crate) fn number(&self, at: u32) -> NumberLiteral {
         self.numbers[at as usize]
     }
 
-    pub fn pattern(&self, at: u32) -> &Regex {
+    pub(crate) fn pattern(&self, at: u32) -> &Regex {
         &self.patterns[at as usize]
     }
 
     /// The arguments of a call of a function; `None` if the part is no call of it.
-    pub fn call_of(&self, at: ValueId, name: &str) -> Option<Span> {
+    pub(crate) fn call_of(&self, at: ValueId, name: &str) -> Option<Span> {
         match self.unshared(at) {
             ValueNode::Call(function, arguments) if self.function(function).name == name => Some(arguments),
             _ => None,
@@ -177,7 +177,7 @@ impl Program {
     }
 
     /// True if a part, or one below it, calls a function.
-    pub fn calls(&self, at: NodeId, name: &str) -> bool {
+    pub(crate) fn calls(&self, at: NodeId, name: &str) -> bool {
         let is_call = match at {
             NodeId::Value(at) => self.call_of(at, name).is_some(),
             NodeId::Bool(at) => {
@@ -189,27 +189,27 @@ impl Program {
     }
 
     /// Keeps what an error says of the request.
-    pub fn set_claim(&mut self, error_type: &str, claim: ValueId) {
+    pub(crate) fn set_claim(&mut self, error_type: &str, claim: ValueId) {
         self.claims.insert(error_type.to_owned(), claim);
     }
 
     /// What an error says of the request; `None` where the specification's text gives nothing to hold against it.
-    pub fn claim(&self, error_type: &str) -> Option<ValueId> {
+    pub(crate) fn claim(&self, error_type: &str) -> Option<ValueId> {
         self.claims.get(error_type).copied()
     }
 
     /// The slots that an exchange needs.
-    pub fn slots(&self) -> SlotCounts {
+    pub(crate) fn slots(&self) -> SlotCounts {
         self.slots
     }
 
     /// The slots that an item of the `each` with this place needs.
-    pub fn slots_of_items(&self, each: usize) -> SlotCounts {
+    pub(crate) fn slots_of_items(&self, each: usize) -> SlotCounts {
         self.item_slots.get(each).copied().unwrap_or_default()
     }
 
     /// The place of a part; of an equal one, if there is one.
-    pub fn push_bool(&mut self, node: BoolNode) -> BoolId {
+    pub(crate) fn push_bool(&mut self, node: BoolNode) -> BoolId {
         if let Some(known) = self.bools.find(&node) {
             return BoolId(known);
         }
@@ -220,7 +220,7 @@ impl Program {
     }
 
     /// The place of a part; of an equal one, if there is one.
-    pub fn push_value(&mut self, node: ValueNode) -> ValueId {
+    pub(crate) fn push_value(&mut self, node: ValueNode) -> ValueId {
         if let Some(known) = self.values.find(&node) {
             return ValueId(known);
         }
@@ -231,12 +231,12 @@ impl Program {
     }
 
     /// The path that is nothing but a start.
-    pub fn push_start(&mut self, start: PathStart) -> PathId {
+    pub(crate) fn push_start(&mut self, start: PathStart) -> PathId {
         self.push_path(start, &[], None)
     }
 
     /// A path with one name more.
-    pub fn push_step(&mut self, parent: PathId, name: &str) -> PathId {
+    pub(crate) fn push_step(&mut self, parent: PathId, name: &str) -> PathId {
         let name = self.push_text(name);
         let PathNode { start, names, .. } = *self.path(parent);
         let names: Vec<u32> = self.list(names).iter().copied().chain([name.0]).collect();
@@ -282,11 +282,11 @@ impl Program {
         }
     }
 
-    pub fn push_bools(&mut self, parts: &[BoolId]) -> Span {
+    pub(crate) fn push_bools(&mut self, parts: &[BoolId]) -> Span {
         self.push_list(&parts.iter().map(|part| part.0).collect::<Vec<_>>())
     }
 
-    pub fn push_values(&mut self, parts: &[ValueId]) -> Span {
+    pub(crate) fn push_values(&mut self, parts: &[ValueId]) -> Span {
         self.push_list(&parts.iter().map(|part| part.0).collect::<Vec<_>>())
     }
 
@@ -301,7 +301,7 @@ impl Program {
         span
     }
 
-    pub fn push_text(&mut self, text: &str) -> TextId {
+    pub(crate) fn push_text(&mut self, text: &str) -> TextId {
         if let Some(known) = self.places_of_texts.get(text) {
             return *known;
         }
@@ -311,7 +311,7 @@ impl Program {
         at
     }
 
-    pub fn push_number(&mut self, number: NumberLiteral) -> u32 {
+    pub(crate) fn push_number(&mut self, number: NumberLiteral) -> u32 {
         // As it is written: 1.0 and 1.00 are the same number, not the same literal.
         let same = |other: &NumberLiteral| format!("{other:?}") == format!("{number:?}");
         place(self.numbers.iter().position(same).unwrap_or_else(|| {
@@ -320,7 +320,7 @@ impl Program {
         }))
     }
 
-    pub fn push_pattern(&mut self, pattern: Regex) -> u32 {
+    pub(crate) fn push_pattern(&mut self, pattern: Regex) -> u32 {
         place(self.patterns.iter().position(|other| other.as_str() == pattern.as_str()).unwrap_or_else(|| {
             self.patterns.push(pattern);
             self.patterns.len() - 1
@@ -331,7 +331,7 @@ impl Program {
 /// What the parts of a program are made of.
 impl Program {
     /// The parts right below one.
-    pub fn children(&self, at: NodeId) -> Vec<NodeId> {
+    pub(crate) fn children(&self, at: NodeId) -> Vec<NodeId> {
         match at {
             NodeId::Bool(at) => self.children_of_bool(*self.bool(at)),
             NodeId::Value(at) => self.children_of_value(*self.value(at)),
@@ -403,7 +403,7 @@ impl Program {
     }
 
     /// False for a part that looks at the judged exchange alone.
-    pub fn may_rest_on_earlier(&self, at: NodeId) -> bool {
+    pub(crate) fn may_rest_on_earlier(&self, at: NodeId) -> bool {
         self.depends(at).may_rest_on_earlier()
     }
 

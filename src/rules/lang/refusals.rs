@@ -7,7 +7,7 @@ use crate::finding::Severity;
 
 /// What became of the refusals that the rules ask for in one exchange.
 #[derive(Debug, Default)]
-pub struct Refusals {
+pub(crate) struct Refusals {
     passed: Cell<bool>,
     failed: Cell<bool>,
     kept: RefCell<Vec<Refusal>>,
@@ -15,36 +15,36 @@ pub struct Refusals {
 
 impl Refusals {
     /// A rule found its refusal right.
-    pub fn pass(&self) {
+    pub(crate) fn pass(&self) {
         self.passed.set(true);
     }
 
     /// A rule missed its refusal, or found it wrong.
-    pub fn fail(&self) {
+    pub(crate) fn fail(&self) {
         self.failed.set(true);
     }
 
     /// Keeps what `refused(...)` evaluates to; gives its place.
-    pub fn keep(&self, refusal: Refusal) -> usize {
+    pub(crate) fn keep(&self, refusal: Refusal) -> usize {
         let mut kept = self.kept.borrow_mut();
         kept.push(refusal);
         kept.len() - 1
     }
 
     /// What was kept at a place.
-    pub fn kept(&self, place: usize) -> Option<Refusal> {
+    pub(crate) fn kept(&self, place: usize) -> Option<Refusal> {
         self.kept.borrow().get(place).cloned()
     }
 
     /// The request was refused as it should be: a rule says so, and none says otherwise.
-    pub fn as_it_should_be(&self) -> bool {
+    pub(crate) fn as_it_should_be(&self) -> bool {
         self.passed.get() && !self.failed.get()
     }
 }
 
 /// What `refused(...)` evaluates to.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Refusal {
+pub(crate) enum Refusal {
     Passed,
     NotJudged(Arc<str>),
     Failed {

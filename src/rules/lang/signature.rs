@@ -4,7 +4,7 @@ use crate::rules::lang::types::Type;
 
 /// See the module.
 #[derive(Debug, Clone, Copy)]
-pub struct Signature {
+pub(crate) struct Signature {
     pub name: &'static str,
     /// Fewest and most arguments. The object of a method call is the first.
     pub arguments: [usize; 2],

@@ -1,7 +1,7 @@
 //! Names that are near a misspelt one.
 
 /// The end of an error message about an unknown name: the nearest of those that are known, or nothing.
-pub fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> String {
+pub(crate) fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> String {
     let near = known.into_iter().map(|known| (distance(name, known), known)).min();
     match near {
         Some((distance, known))
@@ -14,7 +14,7 @@ pub fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Stri
 }
 
 /// Letters to insert, take away or change to get from one text to the other.
-pub fn distance(from: &str, to: &str) -> usize {
+pub(crate) fn distance(from: &str, to: &str) -> usize {
     let to: Vec<char> = to.chars().collect();
     let mut row: Vec<usize> = (0..=to.len()).collect();
     for (place, letter) in from.chars().enumerate() {

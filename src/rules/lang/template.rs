@@ -10,7 +10,7 @@ use crate::rules::lang::program::Program;
 
 /// A compiled template.
 #[derive(Debug, Clone, Default)]
-pub struct Template(Vec<TemplatePart>);
+pub(crate) struct Template(Vec<TemplatePart>);
 
 #[derive(Debug, Clone)]
 enum TemplatePart {
@@ -20,12 +20,12 @@ enum TemplatePart {
 
 impl Template {
     /// True if it gives no text at all.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.iter().all(|part| matches!(part, TemplatePart::Text(text) if text.is_empty()))
     }
 
     /// Compiles a template. `{{` and `}}` stand for single braces. `origin` is the byte of the file at which it begins.
-    pub fn parse(
+    pub(crate) fn parse(
         text: &str,
         origin: usize,
         names: &NamedExpressions<'_>,
@@ -57,7 +57,7 @@ impl Template {
     }
 
     /// The text for one exchange. An expression that has no value is shown as `?`.
-    pub fn fill(&self, context: &RuleContext<'_>) -> String {
+    pub(crate) fn fill(&self, context: &RuleContext<'_>) -> String {
         let mut text = String::new();
         for part in &self.0 {
             match part {

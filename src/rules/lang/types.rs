@@ -2,7 +2,7 @@
 
 /// A type. Nodes of messages have any members; what stands for exchanges, flows and the like has those of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Type {
+pub(crate) enum Type {
     /// Not known.
     Any,
     /// `null`, or nothing.
@@ -29,7 +29,7 @@ pub enum Type {
 
 /// What the elements of a list are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Element {
+pub(crate) enum Element {
     Any,
     Plain,
     Node,
@@ -42,7 +42,7 @@ pub enum Element {
 
 impl Type {
     /// What an element of a list of this type is.
-    pub fn element(self) -> Self {
+    pub(crate) fn element(self) -> Self {
         match self {
             Self::List(Element::Plain) => Self::Plain,
             Self::List(Element::Node) | Self::Node => Self::Node,
@@ -56,7 +56,7 @@ impl Type {
     }
 
     /// A list of elements of this type.
-    pub fn list(self) -> Self {
+    pub(crate) fn list(self) -> Self {
         Self::List(match self {
             Self::Plain | Self::Bool => Element::Plain,
             Self::Node => Element::Node,
@@ -70,7 +70,7 @@ impl Type {
     }
 
     /// The type of a value that is one of two.
-    pub fn or(self, other: Self) -> Self {
+    pub(crate) fn or(self, other: Self) -> Self {
         match (self, other) {
             (Self::Nothing, only) | (only, Self::Nothing) => only,
             (one, other) if one == other => one,
@@ -80,7 +80,7 @@ impl Type {
     }
 
     /// For an error message, and for the reference.
-    pub fn describe(self) -> &'static str {
+    pub(crate) fn describe(self) -> &'static str {
         match self {
             Self::Any => "a value",
             Self::Nothing => "nothing",

@@ -18,11 +18,11 @@ use crate::rules::state::flow::Flow;
 
 /// Why an expression has no value. Small, because every step of every expression may give one.
 #[derive(Debug, Clone, PartialEq)]
-pub struct EvalError(Arc<ErrorKind>);
+pub(crate) struct EvalError(Arc<ErrorKind>);
 
 /// See [`EvalError`].
 #[derive(Debug, Clone, PartialEq)]
-pub enum ErrorKind {
+pub(crate) enum ErrorKind {
     /// What it needs can't be seen; the reason is for people.
     Unseen(Arc<str>),
     /// It takes longer than a rule may take.
@@ -32,23 +32,23 @@ pub enum ErrorKind {
 }
 
 impl EvalError {
-    pub fn unseen(reason: impl Into<Arc<str>>) -> Self {
+    pub(crate) fn unseen(reason: impl Into<Arc<str>>) -> Self {
         Self(Arc::new(ErrorKind::Unseen(reason.into())))
     }
 
-    pub fn exhausted(reason: &'static str) -> Self {
+    pub(crate) fn exhausted(reason: &'static str) -> Self {
         Self(Arc::new(ErrorKind::Exhausted(reason)))
     }
 
-    pub fn fault(text: impl Into<String>) -> Self {
+    pub(crate) fn fault(text: impl Into<String>) -> Self {
         Self(Arc::new(ErrorKind::Fault(text.into())))
     }
 
-    pub fn kind(&self) -> &ErrorKind {
+    pub(crate) fn kind(&self) -> &ErrorKind {
         &self.0
     }
 
-    pub fn is_exhaustion(&self) -> bool {
+    pub(crate) fn is_exhaustion(&self) -> bool {
         matches!(*self.0, ErrorKind::Exhausted(_))
     }
 }
@@ -62,7 +62,7 @@ impl From<CredentialsUnseen> for EvalError {
 /// A value of an expression. Borrows the exchange, the code and the arena (`'a`). A tag and one word, so that it goes through two
 /// registers: what is larger stands in the arena.
 #[derive(Debug, Clone, Copy)]
-pub enum Val<'a> {
+pub(crate) enum Val<'a> {
     /// A member that isn't there.
     Absent,
     /// JSON null.
@@ -130,13 +130,13 @@ impl<'a> PlainValue<'a> {
 }
 
 impl<'a> Val<'a> {
-    pub const NO_LIST: Val<'static> = Val::List(&(&[] as &[Val<'static>]));
+    pub(crate) const NO_LIST: Val<'static> = Val::List(&(&[] as &[Val<'static>]));
 
-    pub fn bool(value: bool) -> Self {
+    pub(crate) fn bool(value: bool) -> Self {
         if value { Self::True } else { Self::False }
     }
 
-    pub fn as_json(&self) -> Option<Value<'a>> {
+    pub(crate) fn as_json(&self) -> Option<Value<'a>> {
         match self {
             Self::Json(value) => Some(**value),
             _ => None,
@@ -165,7 +165,7 @@ impl<'a> Val<'a> {
         }
     }
 
-    pub fn as_str(&self) -> Option<&'a str> {
+    pub(crate) fn as_str(&self) -> Option<&'a str> {
         match self {
             Self::Str(text) => Some(text),
             Self::Literal(text) => Some(text.as_str()),
@@ -174,7 +174,7 @@ impl<'a> Val<'a> {
         }
     }
 
-    pub fn as_bool(&self) -> Option<bool> {
+    pub(crate) fn as_bool(&self) -> Option<bool> {
         match self {
             Self::True => Some(true),
             Self::False => Some(false),
@@ -183,7 +183,7 @@ impl<'a> Val<'a> {
         }
     }
 
-    pub fn is_nothing(&self) -> bool {
+    pub(crate) fn is_nothing(&self) -> bool {
         match self {
             Self::Absent | Self::Null => true,
             Self::Json(value) => value.is_null(),
@@ -192,17 +192,17 @@ impl<'a> Val<'a> {
     }
 
     /// The node, if it is an array.
-    pub fn as_array(&self) -> Option<Value<'a>> {
+    pub(crate) fn as_array(&self) -> Option<Value<'a>> {
         self.as_json().filter(|value| value.is_array())
     }
 
     /// The node, if it is an object.
-    pub fn as_object(&self) -> Option<Value<'a>> {
+    pub(crate) fn as_object(&self) -> Option<Value<'a>> {
         self.as_json().filter(|value| value.is_object())
     }
 
     /// The elements that a macro, `in` or `size` runs over; `None` for what is no list.
-    pub fn elements(self, arena: &'a Arena) -> Option<&'a [Val<'a>]> {
+    pub(crate) fn elements(self, arena: &'a Arena) -> Option<&'a [Val<'a>]> {
         match self {
             Self::List(list) => Some(list),
             _ if self.is_nothing() => Some(&[]),
@@ -223,7 +223,7 @@ impl<'a> Val<'a> {
     }
 
     /// The number as a place in a list.
-    pub fn place(&self) -> Option<usize> {
+    pub(crate) fn place(&self) -> Option<usize> {
         match self.plain() {
             PlainValue::Int(place) => usize::try_from(place).ok(),
             PlainValue::Decimal(place) if place.is_integer() => usize::try_from(place).ok(),
@@ -232,7 +232,7 @@ impl<'a> Val<'a> {
     }
 
     /// Number of elements of a list.
-    pub fn len(&self) -> u32 {
+    pub(crate) fn len(&self) -> u32 {
         match self {
             Self::Json(value) => value.len() as u32,
             Self::List(list) => list.len() as u32,
@@ -241,7 +241,7 @@ impl<'a> Val<'a> {
     }
 
     /// About how many values a look at the whole of it sees.
-    pub fn weight(&self) -> u32 {
+    pub(crate) fn weight(&self) -> u32 {
         match self {
             Self::Json(value) => value.weight(),
             Self::List(list) => list.len() as u32,
@@ -249,11 +249,11 @@ impl<'a> Val<'a> {
         }
     }
 
-    pub fn decimal(&self) -> Option<Decimal> {
+    pub(crate) fn decimal(&self) -> Option<Decimal> {
         self.plain().decimal()
     }
 
-    pub fn name_of_kind(&self) -> &'static str {
+    pub(crate) fn name_of_kind(&self) -> &'static str {
         match self.plain() {
             PlainValue::Nothing if matches!(self, Self::Absent) => "nothing",
             PlainValue::Nothing => "null",
@@ -271,7 +271,7 @@ impl<'a> Val<'a> {
     }
 
     /// Equality as `==` has it. Values of different kinds are unequal; absent and null are equal.
-    pub fn equals(&self, other: &Val<'_>) -> bool {
+    pub(crate) fn equals(&self, other: &Val<'_>) -> bool {
         if let (Some(a), Some(b)) = (self.as_json(), other.as_json()) {
             return same_values(a, b);
         }
@@ -287,7 +287,7 @@ impl<'a> Val<'a> {
     }
 
     /// Order of two numbers, strings or instants.
-    pub fn compare(&self, other: &Val<'_>) -> Result<Ordering, EvalError> {
+    pub(crate) fn compare(&self, other: &Val<'_>) -> Result<Ordering, EvalError> {
         match (self.plain(), other.plain()) {
             (PlainValue::Str(a), PlainValue::Str(b)) => Ok(a.cmp(b)),
             (PlainValue::Int(a), PlainValue::Int(b)) => Ok(a.cmp(&b)),
@@ -299,12 +299,17 @@ impl<'a> Val<'a> {
         }
     }
 
-    pub fn mismatch(&self, what: &str, other: &Val<'_>) -> EvalError {
+    pub(crate) fn mismatch(&self, what: &str, other: &Val<'_>) -> EvalError {
         EvalError::fault(format!("cannot {what} {} and {}", self.name_of_kind(), other.name_of_kind()))
     }
 
     /// `+ - * / %`; `+` also joins strings and lists, `-` also gives the seconds between two instants.
-    pub fn arithmetic(self, operator: Arithmetic, other: Val<'a>, arena: &'a Arena) -> Result<Val<'a>, EvalError> {
+    pub(crate) fn arithmetic(
+        self,
+        operator: Arithmetic,
+        other: Val<'a>,
+        arena: &'a Arena,
+    ) -> Result<Val<'a>, EvalError> {
         if operator == Arithmetic::Add {
             if let (Some(a), Some(b)) = (self.as_str(), other.as_str()) {
                 return Ok(arena.text(&format!("{a}{b}")));
@@ -334,7 +339,7 @@ impl<'a> Val<'a> {
     }
 
     /// For people: strings bare, everything else as JSON; `nothing` for what isn't there. At most about 200 characters.
-    pub fn show(&self) -> String {
+    pub(crate) fn show(&self) -> String {
         if let Self::Json(value) = self {
             return show(Some(**value));
         }

@@ -10,7 +10,7 @@ use crate::rules::models::shown::{shorten, show};
 /// The check as a rule file has it.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ModelDefinition {
+pub(crate) struct ModelDefinition {
     of: String,
     finds: Vec<String>,
     #[serde(default)]
@@ -25,7 +25,7 @@ pub struct ModelDefinition {
 
 /// The check, read.
 #[derive(Debug, Clone)]
-pub struct ModelCheck {
+pub(crate) struct ModelCheck {
     /// True if it is about the request.
     pub request: bool,
     /// Kinds that it is about.
@@ -38,7 +38,7 @@ pub struct ModelCheck {
 
 /// A deviation in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DescribedDeviation {
+pub(crate) struct DescribedDeviation {
     /// Pointer within the body.
     pub pointer: String,
     pub seen: String,
@@ -66,7 +66,7 @@ impl TryFrom<ModelDefinition> for ModelCheck {
 
 impl ModelCheck {
     /// Names of types and properties that the models don't have.
-    pub fn unknown_names(&self, models: &Models) -> Option<String> {
+    pub(crate) fn unknown_names(&self, models: &Models) -> Option<String> {
         let known_type = |name: &str| models.by_name.contains_key(name);
         let known_property = |name: &str| match name.split_once('.') {
             Some((model, property)) => {
@@ -80,7 +80,7 @@ impl ModelCheck {
     }
 
     /// True if the check is about this deviation.
-    pub fn is_about(&self, deviation: &Deviation, document: &Document, models: &Models) -> bool {
+    pub(crate) fn is_about(&self, deviation: &Deviation, document: &Document, models: &Models) -> bool {
         if self.finds & deviation.what.bit() == 0 {
             return false;
         }
@@ -131,7 +131,7 @@ fn name(deviation: &Deviation, document: &Document, models: &Models) -> String {
 }
 
 /// Puts a deviation into words.
-pub fn describe(deviation: &Deviation, document: &Document, models: &Models) -> DescribedDeviation {
+pub(crate) fn describe(deviation: &Deviation, document: &Document, models: &Models) -> DescribedDeviation {
     let node = document.value_at(deviation.node);
     let model = models.model(deviation.model);
     let name = name(deviation, document, models);

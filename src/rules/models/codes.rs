@@ -19,12 +19,12 @@ SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO
 VG VI VN VU WF WS YE YT ZA ZM ZW";
 
 /// True for a currency of ISO 4217.
-pub fn is_currency(text: &str) -> bool {
+pub(crate) fn is_currency(text: &str) -> bool {
     listed(CURRENCIES, text, 3)
 }
 
 /// True for a country of ISO 3166-1 alpha-2.
-pub fn is_country(text: &str) -> bool {
+pub(crate) fn is_country(text: &str) -> bool {
     listed(COUNTRIES, text, 2)
 }
 

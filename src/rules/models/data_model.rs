@@ -8,7 +8,7 @@ use super::message_kind::{MessageKind, MessageKinds};
 /// What can be wrong with a node, in the eyes of the models.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub enum DeviationKind {
+pub(crate) enum DeviationKind {
     /// `null`, `""` or `[]`.
     Empty,
     /// A string of nothing but white space.
@@ -55,7 +55,7 @@ pub enum DeviationKind {
 
 impl DeviationKind {
     /// True where a value is there that is wrong in itself, so that nobody can be held to repeat it.
-    pub fn spoils_value(self) -> bool {
+    pub(crate) fn spoils_value(self) -> bool {
         !matches!(self, Self::Missing | Self::NoneOf | Self::Recommended | Self::Forbidden | Self::Untyped)
     }
 
@@ -94,19 +94,19 @@ impl DeviationKind {
 }
 
 /// A set of [`DeviationKind`].
-pub type DeviationKinds = u32;
+pub(crate) type DeviationKinds = u32;
 
 /// A type of the models, by its place in [`Models`].
-pub type ModelId = u16;
+pub(crate) type ModelId = u16;
 
 /// A property of a type, by its place in [`Model::properties`]. [`NO_PROPERTY`] for one that the type doesn't have.
-pub type PropertyId = u16;
+pub(crate) type PropertyId = u16;
 
 /// Stands for a property that the type doesn't have.
-pub const NO_PROPERTY: PropertyId = PropertyId::MAX;
+pub(crate) const NO_PROPERTY: PropertyId = PropertyId::MAX;
 
 /// Stands for an object of an unknown type.
-pub const NO_MODEL: ModelId = ModelId::MAX;
+pub(crate) const NO_MODEL: ModelId = ModelId::MAX;
 
 /// A table by name. The names in it are those of our own files, so that no hash against hostile names is needed.
 pub(super) type ByName<T> = HashMap<Box<str>, T, BuildHasherDefault<NameHasher>>;
@@ -135,7 +135,7 @@ impl Hasher for NameHasher {
 
 /// All types.
 #[derive(Debug, Default, Clone)]
-pub struct Models {
+pub(crate) struct Models {
     pub(super) by_name: ByName<ModelId>,
     pub(super) all: Vec<Model>,
     pub(super) enumerations: Vec<Enumeration>,

@@ -10,7 +10,7 @@ use crate::rules::models::data_model::{DeviationKinds, Models};
 /// What the specification says of one error type.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ErrorFacts {
+pub(crate) struct ErrorFacts {
     /// Status that belongs to the type.
     pub status: u16,
     /// `order`, `order-item`, `patch`, `delete`, `feed`, `any`.
@@ -39,7 +39,7 @@ pub struct ErrorFacts {
 
 /// An error type of the specification, as far as others than rules need it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SpecifiedError {
+pub(crate) struct SpecifiedError {
     /// Its name, such as `OpportunityIsFullError`.
     pub name: String,
     /// The status that belongs to it.
@@ -52,7 +52,7 @@ pub struct SpecifiedError {
 
 /// All tables that rules may ask.
 #[derive(Debug, Default, Clone)]
-pub struct ModelTables {
+pub(crate) struct ModelTables {
     errors: HashMap<String, ErrorFacts>,
     /// The data models.
     pub models: Models,
@@ -62,17 +62,17 @@ pub struct ModelTables {
 
 impl ModelTables {
     /// Reads `errors.toml`.
-    pub fn parse(text: &str) -> Result<Self, toml::de::Error> {
+    pub(crate) fn parse(text: &str) -> Result<Self, toml::de::Error> {
         Ok(Self { errors: toml::from_str(text)?, ..Self::default() })
     }
 
     /// The claims of the error types, by name.
-    pub fn claims(&self) -> impl Iterator<Item = (&str, &Spanned<String>)> {
+    pub(crate) fn claims(&self) -> impl Iterator<Item = (&str, &Spanned<String>)> {
         self.errors.iter().filter_map(|(name, facts)| Some((name.as_str(), facts.claim.as_ref()?)))
     }
 
     /// Every error type, by name.
-    pub fn specified_errors(&self) -> Vec<SpecifiedError> {
+    pub(crate) fn specified_errors(&self) -> Vec<SpecifiedError> {
         let specified = |(name, facts): (&String, &ErrorFacts)| SpecifiedError {
             name: name.clone(),
             status: facts.status,
@@ -85,12 +85,12 @@ impl ModelTables {
     }
 
     /// Facts of an error type; `None` if the specification doesn't define it.
-    pub fn error(&self, error_type: &str) -> Option<&ErrorFacts> {
+    pub(crate) fn error(&self, error_type: &str) -> Option<&ErrorFacts> {
         self.errors.get(error_type)
     }
 
     /// True for a type of the error model, and for any name that ends in `Error`, as subtypes do.
-    pub fn is_error_type(&self, name: &str) -> bool {
+    pub(crate) fn is_error_type(&self, name: &str) -> bool {
         name.ends_with("Error") || self.errors.contains_key(name)
     }
 }

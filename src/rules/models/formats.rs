@@ -3,22 +3,22 @@
 //! Nothing here allocates: each check looks once over the bytes.
 
 /// A scalar that a property may take, as a bit of `Shape::scalars`.
-pub type Scalars = u16;
+pub(crate) type Scalars = u16;
 
-pub const TEXT: Scalars = 1;
-pub const INTEGER: Scalars = 1 << 1;
-pub const NUMBER: Scalars = 1 << 2;
-pub const BOOLEAN: Scalars = 1 << 3;
-pub const URL: Scalars = 1 << 4;
-pub const DATE: Scalars = 1 << 5;
-pub const DATE_TIME: Scalars = 1 << 6;
-pub const TIME: Scalars = 1 << 7;
-pub const DURATION: Scalars = 1 << 8;
-pub const CURRENCY: Scalars = 1 << 9;
-pub const COUNTRY: Scalars = 1 << 10;
+pub(crate) const TEXT: Scalars = 1;
+pub(crate) const INTEGER: Scalars = 1 << 1;
+pub(crate) const NUMBER: Scalars = 1 << 2;
+pub(crate) const BOOLEAN: Scalars = 1 << 3;
+pub(crate) const URL: Scalars = 1 << 4;
+pub(crate) const DATE: Scalars = 1 << 5;
+pub(crate) const DATE_TIME: Scalars = 1 << 6;
+pub(crate) const TIME: Scalars = 1 << 7;
+pub(crate) const DURATION: Scalars = 1 << 8;
+pub(crate) const CURRENCY: Scalars = 1 << 9;
+pub(crate) const COUNTRY: Scalars = 1 << 10;
 
 /// Names as in the files, and words for people.
-pub const NAMES: [(&str, Scalars, &str); 12] = [
+pub(crate) const NAMES: [(&str, Scalars, &str); 12] = [
     ("Text", TEXT, "a text"),
     ("Integer", INTEGER, "a whole number"),
     ("Number", NUMBER, "a number"),
@@ -34,32 +34,32 @@ pub const NAMES: [(&str, Scalars, &str); 12] = [
 ];
 
 /// Formats that are texts.
-pub const STRINGS: Scalars = TEXT | URL | DATE | DATE_TIME | TIME | DURATION | CURRENCY | COUNTRY;
+pub(crate) const STRINGS: Scalars = TEXT | URL | DATE | DATE_TIME | TIME | DURATION | CURRENCY | COUNTRY;
 
 /// A whole number, such as `7`, `7.0` or `7e0`.
-pub fn is_integer(literal: &str) -> bool {
+pub(crate) fn is_integer(literal: &str) -> bool {
     !literal.contains(['.', 'e', 'E']) || crate::json::decimal(literal).is_some_and(|number| number.fract().is_zero())
 }
 
 /// A text that holds a number.
-pub fn is_number(text: &str) -> bool {
+pub(crate) fn is_number(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_digit() || c == '-') && crate::json::decimal(text).is_some()
 }
 
 /// `2026-06-12`, of a day that exists.
-pub fn is_date(text: &str) -> bool {
+pub(crate) fn is_date(text: &str) -> bool {
     take_date(text.as_bytes()).is_some_and(<[u8]>::is_empty)
 }
 
 /// `2026-06-12T18:30:00+01:00`; seconds and their fraction may be left out, the offset may not.
-pub fn is_date_time(text: &str) -> bool {
+pub(crate) fn is_date_time(text: &str) -> bool {
     let behind_date = take_date(text.as_bytes());
     let behind_time = behind_date.and_then(|rest| rest.strip_prefix(b"T")).and_then(take_time);
     behind_time.is_some_and(is_offset)
 }
 
 /// `18:30`, `18:30:00`, each with an offset or without.
-pub fn is_time(text: &str) -> bool {
+pub(crate) fn is_time(text: &str) -> bool {
     take_time(text.as_bytes()).is_some_and(|rest| rest.is_empty() || is_offset(rest))
 }
 
@@ -112,7 +112,7 @@ fn take_time(text: &[u8]) -> Option<&[u8]> {
 }
 
 /// `P1D`, `PT1H30M`, `P2W`; a fraction only in the last place.
-pub fn is_duration(text: &str) -> bool {
+pub(crate) fn is_duration(text: &str) -> bool {
     let text = text.strip_prefix('-').unwrap_or(text);
     let Some(rest) = text.strip_prefix('P') else { return false };
     let (date, time) = match rest.split_once('T') {

@@ -5,12 +5,12 @@ use rust_decimal::Decimal;
 use crate::json::{self, JsonKind, Value};
 
 /// The `@id` of a node, or the string that it is.
-pub fn id_of(value: Value<'_>) -> Option<&str> {
+pub(crate) fn id_of(value: Value<'_>) -> Option<&str> {
     if value.is_object() { value.get("@id")?.as_str() } else { value.as_str() }
 }
 
 /// The `@type` of an object. Of several, which JSON-LD takes as a set, one without a prefix, and `OpenBookingError` last.
-pub fn main_type(node: Value<'_>) -> Option<Value<'_>> {
+pub(crate) fn main_type(node: Value<'_>) -> Option<Value<'_>> {
     let types = node.get("@type")?;
     if types.as_str().is_some() {
         return Some(types);
@@ -19,12 +19,12 @@ pub fn main_type(node: Value<'_>) -> Option<Value<'_>> {
     types.items().filter(|name| name.as_str().is_some()).min_by_key(|name| name.as_str().map(rank))
 }
 
-pub fn is_integer(literal: &str) -> bool {
+pub(crate) fn is_integer(literal: &str) -> bool {
     !literal.contains(['.', 'e', 'E'])
 }
 
 /// Equal, a trailing slash of URLs apart; of two objects only the members that both have are compared.
-pub fn same_but_for_slashes(sent: Value<'_>, echoed: Value<'_>) -> bool {
+pub(crate) fn same_but_for_slashes(sent: Value<'_>, echoed: Value<'_>) -> bool {
     match (sent.as_str(), echoed.as_str()) {
         (Some(a), Some(b)) => a == b || (a.contains("://") && a.trim_end_matches('/') == b.trim_end_matches('/')),
         _ if sent.is_object() && echoed.is_object() => {
@@ -35,12 +35,12 @@ pub fn same_but_for_slashes(sent: Value<'_>, echoed: Value<'_>) -> bool {
 }
 
 /// As [`same_but_for_slashes`], for a member of two objects: types are a set.
-pub fn same_member(key: &str, sent: Value<'_>, echoed: Value<'_>) -> bool {
+pub(crate) fn same_member(key: &str, sent: Value<'_>, echoed: Value<'_>) -> bool {
     if key == "@type" { same_types(sent, echoed) } else { same_but_for_slashes(sent, echoed) }
 }
 
 /// Equality of JSON values, but for the types of objects, which are a set: `"X"`, `["X"]` and `["acme:X", "X"]` are equal.
-pub fn same_values(a: Value<'_>, b: Value<'_>) -> bool {
+pub(crate) fn same_values(a: Value<'_>, b: Value<'_>) -> bool {
     match (a.kind(), b.kind()) {
         (JsonKind::Object, JsonKind::Object) => {
             let same = |key: &str, value: Value<'_>, twin: Value<'_>| {
@@ -71,26 +71,26 @@ fn same_types(a: Value<'_>, b: Value<'_>) -> bool {
 }
 
 /// True for the name of a type with a prefix before a colon (`acme:Thing`), or for a whole URI.
-pub fn is_prefixed(name: &str) -> bool {
+pub(crate) fn is_prefixed(name: &str) -> bool {
     let in_prefix = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     name.split_once(':')
         .is_some_and(|(prefix, rest)| !prefix.is_empty() && !rest.is_empty() && prefix.bytes().all(in_prefix))
 }
 
 /// The amount that a node of a message is: a number or a string that holds one.
-pub fn amount_of(value: Value<'_>) -> Option<Decimal> {
+pub(crate) fn amount_of(value: Value<'_>) -> Option<Decimal> {
     json::decimal(value.as_str().map(str::trim).or_else(|| value.as_number())?)
 }
 
 /// The error objects on the items of an answer.
-pub fn item_errors(answer: Value<'_>) -> Vec<Value<'_>> {
+pub(crate) fn item_errors(answer: Value<'_>) -> Vec<Value<'_>> {
     let Some(items) = answer.get("orderedItem") else { return Vec::new() };
     let errors = items.items().filter_map(|item| item.get("error"));
     errors.flat_map(|error| if error.is_array() { error.items().collect() } else { vec![error] }).collect()
 }
 
 /// True if an object has a type, alone or among others.
-pub fn is_type(node: Value<'_>, name: &str) -> bool {
+pub(crate) fn is_type(node: Value<'_>, name: &str) -> bool {
     let Some(types) = node.get("@type") else { return false };
     types.is_str(name) || types.items().any(|item| item.is_str(name))
 }

@@ -22,7 +22,7 @@ type ModelFiles<'s> = [(&'s str, &'s str)];
 /// What is wrong with a file of the models.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{file}.toml: {what}")]
-pub struct ModelError {
+pub(crate) struct ModelError {
     /// Name of the file without ending.
     pub file: String,
     /// What is wrong.
@@ -69,7 +69,7 @@ struct Reader {
 
 impl Models {
     /// Reads all files.
-    pub fn parse(sources: &ModelFiles<'_>) -> Result<Self, ModelError> {
+    pub(crate) fn parse(sources: &ModelFiles<'_>) -> Result<Self, ModelError> {
         let mut reader = Reader { definitions: BTreeMap::new(), ids: HashMap::new(), enumerations: Vec::new() };
         for (file, text) in sources {
             let broken = |error: toml::de::Error| ModelError {

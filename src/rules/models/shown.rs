@@ -3,13 +3,13 @@
 use crate::json::{self, JsonKind, Value};
 
 /// Most characters of a value that people are shown.
-pub const MOST_SHOWN: usize = 200;
+pub(crate) const MOST_SHOWN: usize = 200;
 
 /// So many bytes have more characters than are shown.
-pub const MOST_SHOWN_BYTES: usize = 4 * MOST_SHOWN;
+pub(crate) const MOST_SHOWN_BYTES: usize = 4 * MOST_SHOWN;
 
 /// Cuts a text for people at about 200 characters.
-pub fn shorten(mut text: String) -> String {
+pub(crate) fn shorten(mut text: String) -> String {
     if let Some((cut, _)) = text.char_indices().nth(MOST_SHOWN) {
         text.truncate(cut);
         text.push('…');
@@ -18,7 +18,7 @@ pub fn shorten(mut text: String) -> String {
 }
 
 /// A node of a message: texts bare, everything else as JSON; `nothing` for what isn't there. At most about 200 characters.
-pub fn show(node: Option<Value<'_>>) -> String {
+pub(crate) fn show(node: Option<Value<'_>>) -> String {
     let Some(node) = node else { return "nothing".to_owned() };
     shorten(match node.kind() {
         JsonKind::Number => {

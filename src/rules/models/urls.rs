@@ -5,18 +5,18 @@
 use std::borrow::Cow;
 
 /// The first value of a parameter in the query of a URL or request target, decoded.
-pub fn parameter(url: &str, name: &str) -> Option<String> {
+pub(crate) fn parameter(url: &str, name: &str) -> Option<String> {
     form_parameter(url.split_once('?')?.1.split('#').next()?, name)
 }
 
 /// The first value of a parameter in form-encoded text, decoded.
-pub fn form_parameter(text: &str, name: &str) -> Option<String> {
+pub(crate) fn form_parameter(text: &str, name: &str) -> Option<String> {
     text.split('&').filter_map(pair).find(|(key, _)| key == name).map(|(_, value)| value)
 }
 
 /// What two addresses of the same page share: path without trailing slash, and the parameters in whatever order. The origin is
 /// left out: behind a proxy it differs.
-pub fn page(url: &str) -> (String, Vec<(String, String)>) {
+pub(crate) fn page(url: &str) -> (String, Vec<(String, String)>) {
     let (address, query) = url.split_once('?').unwrap_or((url, ""));
     let mut parameters: Vec<_> =
         query.split('#').next().into_iter().flat_map(|query| query.split('&')).filter_map(pair).collect();
@@ -25,7 +25,7 @@ pub fn page(url: &str) -> (String, Vec<(String, String)>) {
 }
 
 /// Path of a URL or request target.
-pub fn path(url: &str) -> &str {
+pub(crate) fn path(url: &str) -> &str {
     let rest = match url.split_once("://") {
         Some((_, rest)) => rest.find('/').map_or("/", |slash| &rest[slash..]),
         None => url,
@@ -35,7 +35,7 @@ pub fn path(url: &str) -> &str {
 
 /// Scheme and authority in the form in which they can be compared: in lower case, without the port that the scheme has anyway
 /// (RFC 3986 sections 6.2.2.1 and 6.2.3). User-info stays as it is.
-pub fn normal_origin(origin: &str) -> Cow<'_, str> {
+pub(crate) fn normal_origin(origin: &str) -> Cow<'_, str> {
     let in_capitals = origin.bytes().any(|byte| byte.is_ascii_uppercase());
     let port = match origin.split_once("://") {
         Some((scheme, _)) if scheme.eq_ignore_ascii_case("https") => ":443",
@@ -53,7 +53,7 @@ pub fn normal_origin(origin: &str) -> Cow<'_, str> {
 }
 
 /// The same of an absolute URL, whose other parts stay; of any other text nothing changes.
-pub fn normal_url(url: &str) -> Cow<'_, str> {
+pub(crate) fn normal_url(url: &str) -> Cow<'_, str> {
     let Some((scheme, rest)) = url.split_once("://") else { return Cow::Borrowed(url) };
     let end = scheme.len() + 3 + rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (origin, rest) = url.split_at(end);
@@ -64,7 +64,7 @@ pub fn normal_url(url: &str) -> Cow<'_, str> {
 }
 
 /// Host of an absolute URL, without its port; `None` for a relative one.
-pub fn host(url: &str) -> Option<&str> {
+pub(crate) fn host(url: &str) -> Option<&str> {
     let authority = url.split_once("://")?.1.split(['/', '?', '#']).next()?;
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     let host = match host.strip_prefix('[') {
@@ -76,7 +76,7 @@ pub fn host(url: &str) -> Option<&str> {
 
 /// Origin of an absolute URL as RFC 6454 compares it: scheme and host in lower case, the port where it isn't the scheme's
 /// own. `None` for a relative one.
-pub fn origin(url: &str) -> Option<String> {
+pub(crate) fn origin(url: &str) -> Option<String> {
     let (scheme, rest) = url.split_once("://")?;
     let authority = rest.split(['/', '?', '#']).next()?;
     let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host).to_ascii_lowercase();
@@ -137,7 +137,7 @@ const IN_URI: [bool; 256] = {
 
 /// True for a URI with a scheme, and with a host if the scheme is http or https (RFC 3986, section 4.3; a fragment is
 /// allowed).
-pub fn is_absolute_uri(text: &str) -> bool {
+pub(crate) fn is_absolute_uri(text: &str) -> bool {
     let web = ["https://", "http://"].iter().find_map(|scheme| text.strip_prefix(scheme));
     if let Some(rest) = web {
         return all_in_uri(rest) && has_host(rest);

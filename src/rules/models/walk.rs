@@ -27,7 +27,7 @@ const MAX_INHERITANCE: usize = 5;
 
 /// Something that is not as the models have it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Deviation {
+pub(crate) struct Deviation {
     /// What is wrong.
     pub what: DeviationKind,
     /// Place in the document of the node that is wrong; of the object where something is missing.
@@ -42,7 +42,7 @@ pub struct Deviation {
 
 /// The walks over the two messages of an exchange, each made when a rule first asks.
 #[derive(Debug, Default)]
-pub struct ModelValidator {
+pub(crate) struct ModelValidator {
     request: OnceCell<Vec<Deviation>>,
     response: OnceCell<Vec<Deviation>>,
     omitted: Cell<u64>,
@@ -50,12 +50,12 @@ pub struct ModelValidator {
 
 impl ModelValidator {
     /// Deviations that were counted and not noted, because a message has too many.
-    pub fn omitted(&self) -> u64 {
+    pub(crate) fn omitted(&self) -> u64 {
         self.omitted.get()
     }
 
     /// What deviates in the request, whose root is given.
-    pub fn request(
+    pub(crate) fn request(
         &self,
         root: Value<'_>,
         parsed: &ParsedExchange,
@@ -71,7 +71,7 @@ impl ModelValidator {
     }
 
     /// What deviates in the response, whose root is given. Of a feed the data of its items are walked.
-    pub fn response(
+    pub(crate) fn response(
         &self,
         root: Value<'_>,
         parsed: &ParsedExchange,

@@ -6,23 +6,23 @@ use crate::openbooking::{ParsedBody, ParsedExchange};
 use crate::rules::models::json_ld::{self, main_type};
 
 /// True for a status of 2xx.
-pub fn is_success(parsed: &ParsedExchange) -> bool {
+pub(crate) fn is_success(parsed: &ParsedExchange) -> bool {
     parsed.status().is_some_and(|status| (200..300).contains(&status))
 }
 
 /// True for a status of 409 whose body is a quote, proposal or order.
-pub fn is_order_shaped(parsed: &ParsedExchange) -> bool {
+pub(crate) fn is_order_shaped(parsed: &ParsedExchange) -> bool {
     parsed.status() == Some(409) && has_order_type(parsed)
 }
 
 /// True if the `@type` of the body is that of a quote, proposal or order.
-pub fn has_order_type(parsed: &ParsedExchange) -> bool {
+pub(crate) fn has_order_type(parsed: &ParsedExchange) -> bool {
     matches!(root_type(parsed), Some("OrderQuote" | "OrderProposal" | "Order"))
 }
 
 /// True unless the body is plainly no quote, proposal or order: empty, an error, or an object with neither the type of an
 /// order nor items. What can't be read may be one.
-pub fn may_hold_order(parsed: &ParsedExchange) -> bool {
+pub(crate) fn may_hold_order(parsed: &ParsedExchange) -> bool {
     let Some(root) = parsed.response.json().map(Document::root) else {
         return !matches!(parsed.response, ParsedBody::Empty);
     };
@@ -31,11 +31,11 @@ pub fn may_hold_order(parsed: &ParsedExchange) -> bool {
 }
 
 /// `@type` of the response body. Of several the one that [`main_type`] takes.
-pub fn root_type(parsed: &ParsedExchange) -> Option<&str> {
+pub(crate) fn root_type(parsed: &ParsedExchange) -> Option<&str> {
     main_type(parsed.response.json()?.root())?.as_str()
 }
 
 /// The error objects on the items of the response.
-pub fn item_errors(parsed: &ParsedExchange) -> Vec<Value<'_>> {
+pub(crate) fn item_errors(parsed: &ParsedExchange) -> Vec<Value<'_>> {
     parsed.response.json().map(|document| json_ld::item_errors(document.root())).unwrap_or_default()
 }

@@ -11,7 +11,7 @@ const MOST: usize = 64;
 
 /// See the module.
 #[derive(Debug, Default)]
-pub struct BaseUriResolver {
+pub(crate) struct BaseUriResolver {
     known: Vec<KnownBaseUri>,
     /// They were named, not learnt.
     named: bool,
@@ -37,14 +37,14 @@ struct AdvertisedUri {
 
 impl BaseUriResolver {
     /// Those that were named beforehand, the first one first.
-    pub fn new<'u>(named: impl Iterator<Item = &'u str>) -> Self {
+    pub(crate) fn new<'u>(named: impl Iterator<Item = &'u str>) -> Self {
         let known: Vec<KnownBaseUri> = named.map(KnownBaseUri::of).collect();
         Self { named: !known.is_empty(), known, advertised: Vec::new() }
     }
 
     /// Path of the Base URI that an exchange goes by. If there is only one, all do: recordings may have been made at other
     /// addresses. `None` if none is known, or none of several that were named fits.
-    pub fn path(&self, exchange: &Exchange) -> Option<&str> {
+    pub(crate) fn path(&self, exchange: &Exchange) -> Option<&str> {
         let of_origin = || self.known.iter().filter(|base| base.origin.eq_ignore_ascii_case(&exchange.origin));
         let above = of_origin().filter(|base| base.is_above(exchange.path())).max_by_key(|base| base.path.len());
         let any = || self.known.first().filter(|_| self.known.len() == 1 || !self.named);
@@ -53,7 +53,7 @@ impl BaseUriResolver {
 
     /// The Base URI that the dataset site of the exchange's booking system advertised; if there is only one booking
     /// system, whatever dataset site there was.
-    pub fn advertised(&self, exchange: &Exchange) -> Option<&str> {
+    pub(crate) fn advertised(&self, exchange: &Exchange) -> Option<&str> {
         let near = |one: &&AdvertisedUri| {
             [&one.site, &one.origin].into_iter().any(|origin| origin.eq_ignore_ascii_case(&exchange.origin))
         };
@@ -63,7 +63,7 @@ impl BaseUriResolver {
     }
 
     /// A dataset site advertised a Base URI. Where none was named beforehand it becomes known by that.
-    pub fn learn(&mut self, site: &Exchange, uri: &str) {
+    pub(crate) fn learn(&mut self, site: &Exchange, uri: &str) {
         let base = KnownBaseUri::of(uri);
         let origin = base.origin.clone();
         self.advertised.retain(|one| !(one.site.eq_ignore_ascii_case(&site.origin) && one.origin == origin));

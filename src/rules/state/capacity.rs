@@ -13,7 +13,7 @@ const MAX_COUNTED: usize = 100_000;
 
 /// The places booked since open data was read.
 #[derive(Debug, Default)]
-pub struct CapacityTracker(HashMap<Box<str>, BookedCount>);
+pub(crate) struct CapacityTracker(HashMap<Box<str>, BookedCount>);
 
 #[derive(Debug, Default)]
 struct BookedCount {
@@ -24,12 +24,12 @@ struct BookedCount {
 impl CapacityTracker {
     /// Items booked less items cancelled; `None` if the opportunity isn't counted, or if leases, proposals, deletions
     /// or the test suite's simulations make the number doubtful.
-    pub fn booked_since_read(&self, opportunity: &str) -> Option<i64> {
+    pub(crate) fn booked_since_read(&self, opportunity: &str) -> Option<i64> {
         self.0.get(opportunity).filter(|count| !count.doubtful).map(|count| count.booked)
     }
 
     /// Takes an exchange up. `flow` is the flow of its Order UUID as it was before.
-    pub fn remember(&mut self, parsed: &ParsedExchange, flow: Option<&Flow>) {
+    pub(crate) fn remember(&mut self, parsed: &ParsedExchange, flow: Option<&Flow>) {
         // Of a call whose answer Umpire made or kept back nobody knows what the booking system did about it.
         let is_unknown = parsed.answer_is_unknown() || parsed.exchange.is_faulted();
         if is_unknown && parsed.order_uuid.is_some() {

@@ -14,7 +14,7 @@ const PLACEHOLDER: &str = "REDACTED";
 
 /// What was seen of how callers are let in.
 #[derive(Debug, Default)]
-pub struct AccessFacts {
+pub(crate) struct AccessFacts {
     /// The issuer of tokens that the dataset site advertises.
     pub issuer: Option<String>,
     /// The scopes of the last request for authorisation.
@@ -27,7 +27,7 @@ pub struct AccessFacts {
 
 impl AccessFacts {
     /// Takes an exchange up.
-    pub fn remember(&mut self, parsed: &ParsedExchange) {
+    pub(crate) fn remember(&mut self, parsed: &ParsedExchange) {
         self.credentials_seen |= parsed.is_booking_call() && credential(parsed).is_some();
         match parsed.stage {
             Stage::DatasetSite => {
@@ -46,7 +46,7 @@ impl AccessFacts {
 }
 
 /// A parameter of a request: of its query, or else of its form.
-pub fn request_parameter(parsed: &ParsedExchange, name: &str) -> Option<String> {
+pub(crate) fn request_parameter(parsed: &ParsedExchange, name: &str) -> Option<String> {
     let request = &parsed.exchange.request;
     parameter(&request.target, name).or_else(|| {
         let form = request.headers.get("content-type").is_some_and(|kind| kind.contains("x-www-form-urlencoded"));
@@ -56,7 +56,7 @@ pub fn request_parameter(parsed: &ParsedExchange, name: &str) -> Option<String> 
 }
 
 /// The credential of a request: `Authorization`, or else a header or parameter that is named like an API key.
-pub fn credential(parsed: &ParsedExchange) -> Option<Cow<'_, str>> {
+pub(crate) fn credential(parsed: &ParsedExchange) -> Option<Cow<'_, str>> {
     let request = &parsed.exchange.request;
     if let Some(value) = request.headers.get("authorization").filter(|value| !value.trim().is_empty()) {
         return Some(Cow::Borrowed(value));
@@ -73,10 +73,10 @@ pub fn credential(parsed: &ParsedExchange) -> Option<Cow<'_, str>> {
 
 /// The recording doesn't tell; why, for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CredentialsUnseen(pub &'static str);
+pub(crate) struct CredentialsUnseen(pub &'static str);
 
 /// The same, as far as the recording tells: unseen where it may have left them out.
-pub fn known_credential(parsed: &ParsedExchange) -> Result<Option<Cow<'_, str>>, CredentialsUnseen> {
+pub(crate) fn known_credential(parsed: &ParsedExchange) -> Result<Option<Cow<'_, str>>, CredentialsUnseen> {
     match credential(parsed) {
         None if !parsed.exchange.request.headers.tells_credentials() => {
             Err(CredentialsUnseen("the credentials of the request were not recorded"))
@@ -86,12 +86,12 @@ pub fn known_credential(parsed: &ParsedExchange) -> Result<Option<Cow<'_, str>>,
 }
 
 /// Unseen if the recording doesn't tell who makes a call.
-pub fn known_caller(parsed: &ParsedExchange) -> Result<(), CredentialsUnseen> {
+pub(crate) fn known_caller(parsed: &ParsedExchange) -> Result<(), CredentialsUnseen> {
     known_credential(parsed).map(drop)
 }
 
 /// Unseen if what a page of a feed holds depends on credentials, and the recording doesn't tell them.
-pub fn known_reader(parsed: &ParsedExchange) -> Result<(), CredentialsUnseen> {
+pub(crate) fn known_reader(parsed: &ParsedExchange) -> Result<(), CredentialsUnseen> {
     match parsed.stage {
         Stage::OrdersFeed | Stage::OrderProposalsFeed => known_caller(parsed),
         _ => Ok(()),
@@ -107,7 +107,7 @@ fn names_a_key(name: &str) -> bool {
 
 /// True if two requests come from the same caller, false if not. A bearer token is renewed from time to time, and the
 /// one for the feed is another than the one for bookings, so that different ones tell nothing.
-pub fn same_caller(a: &ParsedExchange, b: &ParsedExchange) -> Result<bool, CredentialsUnseen> {
+pub(crate) fn same_caller(a: &ParsedExchange, b: &ParsedExchange) -> Result<bool, CredentialsUnseen> {
     let unseen = |why: &'static str| Err(CredentialsUnseen(why));
     match (known_credential(a)?, known_credential(b)?) {
         (Some(a), Some(b)) if a == b => {
@@ -129,14 +129,14 @@ fn is_bearer(credential: &str) -> bool {
 }
 
 /// What is known of the secret that a text is, perhaps behind the word `Bearer`. Secrets and their fingerprints say the same.
-pub fn secret_traits(text: &str) -> Option<SecretTraits> {
+pub(crate) fn secret_traits(text: &str) -> Option<SecretTraits> {
     let text = text.trim();
     SecretTraits::of_text(without_scheme(text, "bearer").unwrap_or(text))
 }
 
 /// What kind of secret a text is: `jwt`, `basic`, `private-key`, or `bearer` for another token behind that word; `None` if
 /// it isn't known to be one.
-pub fn secret_kind(text: &str) -> Option<&'static str> {
+pub(crate) fn secret_kind(text: &str) -> Option<&'static str> {
     /// Fewest letters of a token; shorter ones may be words, as in the name of a firm.
     const SHORTEST_TOKEN: usize = 16;
     let text = text.trim();

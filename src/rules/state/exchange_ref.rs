@@ -6,7 +6,7 @@ use crate::openbooking::{ParsedExchange, Stage};
 
 /// An exchange by its index, with its stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ExchangeRef {
+pub(crate) struct ExchangeRef {
     /// 0-based index within the recording.
     pub index: u64,
     /// Stage of the exchange.
@@ -14,7 +14,7 @@ pub struct ExchangeRef {
 }
 
 /// Names by key, each with the exchange in which it was first seen.
-pub type FirstSeenNames = HashMap<Box<str>, (Box<str>, ExchangeRef)>;
+pub(crate) type FirstSeenNames = HashMap<Box<str>, (Box<str>, ExchangeRef)>;
 
 impl From<&ParsedExchange> for ExchangeRef {
     fn from(parsed: &ParsedExchange) -> Self {

@@ -28,26 +28,26 @@ const MAX_PAGES_BYTES: usize = 64 * 1024 * 1024;
 
 /// The last page of each feed, apart for each set of credentials: what an Orders feed holds depends on them.
 #[derive(Debug, Default)]
-pub struct Pages {
+pub(crate) struct Pages {
     pages: HashMap<Box<str>, (Arc<ParsedExchange>, usize)>,
     bytes: usize,
 }
 
 impl Pages {
     /// The last page seen of the feed that a request asks for.
-    pub fn last(&self, parsed: &ParsedExchange) -> Option<&ParsedExchange> {
+    pub(crate) fn last(&self, parsed: &ParsedExchange) -> Option<&ParsedExchange> {
         self.pages.get(feed_of(parsed).as_str()).map(|(page, _)| page.as_ref())
     }
 
     /// The page whose `next` led to this request, if it was the last one seen of this feed.
-    pub fn previous(&self, parsed: &ParsedExchange) -> Option<&ParsedExchange> {
+    pub(crate) fn previous(&self, parsed: &ParsedExchange) -> Option<&ParsedExchange> {
         self.last(parsed).filter(|page| {
             next_of(page).is_some_and(|next| urls::page(next) == urls::page(&parsed.exchange.request.target))
         })
     }
 
     /// Takes a page up.
-    pub fn remember(&mut self, parsed: &Arc<ParsedExchange>) {
+    pub(crate) fn remember(&mut self, parsed: &Arc<ParsedExchange>) {
         let feed = feed_of(parsed);
         if parsed.answer_is_unknown() {
             // Whatever comes next may follow on this page, which nobody knows.
@@ -88,7 +88,7 @@ struct OpenDataItem {
 
 /// What open data says of opportunities and their offers, by `@id`.
 #[derive(Debug, Default)]
-pub struct OpenData {
+pub(crate) struct OpenData {
     items: HashMap<Box<str>, OpenDataItem>,
     /// Every version taken up, oldest first: `@id`, number of the version, bytes.
     order: VecDeque<(Box<str>, u64, usize)>,
@@ -100,12 +100,12 @@ pub struct OpenData {
 
 impl OpenData {
     /// The data of the item with an `@id`.
-    pub fn item(&self, id: &str) -> Option<Value<'_>> {
+    pub(crate) fn item(&self, id: &str) -> Option<Value<'_>> {
         self.items.get(id).map(|item| item.data.root())
     }
 
     /// The offer with an `@id`, as it applies to an opportunity: its own, or that of the series, facility or event above it.
-    pub fn offer(&self, opportunity: &str, offer: &str) -> Option<Value<'_>> {
+    pub(crate) fn offer(&self, opportunity: &str, offer: &str) -> Option<Value<'_>> {
         let mut here = self.item(opportunity)?;
         // An opportunity has at most a few levels above it.
         for _ in 0..4 {
@@ -122,7 +122,7 @@ impl OpenData {
 
     /// A member of an opportunity or of what is above it. `node` is what a message itself says of the opportunity; it
     /// goes before open data.
-    pub fn inherited<'a>(&'a self, id: Option<&str>, node: Option<Value<'a>>, key: &str) -> Option<Value<'a>> {
+    pub(crate) fn inherited<'a>(&'a self, id: Option<&str>, node: Option<Value<'a>>, key: &str) -> Option<Value<'a>> {
         let mut level: Vec<Value<'a>> = node.into_iter().chain(id.and_then(|id| self.item(id))).collect();
         for _ in 0..4 {
             if let Some(found) = level.iter().find_map(|node| node.get(key)) {
@@ -141,17 +141,17 @@ impl OpenData {
     }
 
     /// When the data of the item was read.
-    pub fn read(&self, id: &str) -> Option<Timestamp> {
+    pub(crate) fn read(&self, id: &str) -> Option<Timestamp> {
         self.items.get(id).map(|item| item.read)
     }
 
     /// The page that the data of the item was read from.
-    pub fn seen_in(&self, id: &str) -> Option<ExchangeRef> {
+    pub(crate) fn seen_in(&self, id: &str) -> Option<ExchangeRef> {
         self.items.get(id).map(|item| item.seen_in)
     }
 
     /// What an opportunity belongs to: embedded, or an item of its own.
-    pub fn above<'a>(&'a self, opportunity: Value<'a>) -> Option<Value<'a>> {
+    pub(crate) fn above<'a>(&'a self, opportunity: Value<'a>) -> Option<Value<'a>> {
         let parent = ABOVE.iter().find_map(|key| opportunity.get(key))?;
         match parent.as_str() {
             Some(id) => self.item(id),
@@ -160,7 +160,7 @@ impl OpenData {
     }
 
     /// Takes up the items of a page.
-    pub fn remember(&mut self, parsed: &ParsedExchange) {
+    pub(crate) fn remember(&mut self, parsed: &ParsedExchange) {
         let Some(page) = parsed.response.json() else { return };
         let Some(items) = page.root().get("items") else { return };
         for item in items.items() {
@@ -195,7 +195,7 @@ impl OpenData {
 
 /// The Order UUID that a feed item of Orders or OrderProposals is about, and the item. Ids are the bare UUID in practice,
 /// and the Order's `@id` elsewhere.
-pub fn order_items(page: &Document) -> impl Iterator<Item = (Arc<str>, Value<'_>)> {
+pub(crate) fn order_items(page: &Document) -> impl Iterator<Item = (Arc<str>, Value<'_>)> {
     page.root().get("items").into_iter().flat_map(Value::items).filter_map(|item| {
         let id = item.get("id").and_then(Value::as_str)?;
         let last = id.rsplit('/').next()?;

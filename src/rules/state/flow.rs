@@ -10,7 +10,7 @@ use crate::rules::state::exchange_ref::ExchangeRef;
 
 /// The exchanges of one Order UUID that came before, oldest first.
 #[derive(Debug, Default)]
-pub struct Flow {
+pub(crate) struct Flow {
     pub(super) earlier: Vec<Arc<ParsedExchange>>,
     pub(super) actions: Vec<Arc<ParsedExchange>>,
     pub(super) feed: FeedItems,
@@ -38,7 +38,7 @@ pub(super) struct FeedItem {
 
 /// Which item of an Order in a feed: the newest, or the one before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FeedItemKind {
+pub(crate) enum FeedItemKind {
     Order,
     OrderBefore,
     Proposal,
@@ -82,7 +82,7 @@ impl Flow {
     }
 
     /// The last exchange at one of the stages that was answered 2xx.
-    pub fn last_success(&self, stages: &[Stage]) -> Option<&ParsedExchange> {
+    pub(crate) fn last_success(&self, stages: &[Stage]) -> Option<&ParsedExchange> {
         self.earlier
             .iter()
             .rev()
@@ -91,13 +91,13 @@ impl Flow {
     }
 
     /// The last call of C1 or C2, however it was answered.
-    pub fn last_quote_call(&self) -> Option<&ParsedExchange> {
+    pub(crate) fn last_quote_call(&self) -> Option<&ParsedExchange> {
         let quotes = self.earlier.iter().rev().map(Arc::as_ref);
         quotes.into_iter().find(|parsed| matches!(parsed.stage, Stage::C1 | Stage::C2))
     }
 
     /// The last quote, with errors on its items or without.
-    pub fn last_quote(&self) -> Option<&ParsedExchange> {
+    pub(crate) fn last_quote(&self) -> Option<&ParsedExchange> {
         let answered = |parsed: &ParsedExchange| is_success(parsed) || is_order_shaped(parsed);
         let quote = |parsed: &&Arc<ParsedExchange>| matches!(parsed.stage, Stage::C1 | Stage::C2) && answered(parsed);
         self.earlier.iter().rev().find(quote).map(Arc::as_ref)
@@ -105,7 +105,7 @@ impl Flow {
 
     /// True if a cancellation names an item that no earlier one that succeeded has named, and that the feed has not shown as
     /// cancelled. The repetition of a cancellation changes nothing.
-    pub fn cancels_anew(&self, call: &ParsedExchange) -> bool {
+    pub(crate) fn cancels_anew(&self, call: &ParsedExchange) -> bool {
         let mut items = cancelled_items(call).peekable();
         match items.peek() {
             Some(_) => items.any(|id| self.is_new_cancellation(id)),
@@ -115,7 +115,7 @@ impl Flow {
 
     /// The index of the exchange that shows the items which a cancellation names anew as booked; of several the first.
     /// `None` if the recording doesn't say of one of them.
-    pub fn items_stand_at(&self, call: &ParsedExchange) -> Option<u64> {
+    pub(crate) fn items_stand_at(&self, call: &ParsedExchange) -> Option<u64> {
         let booking = self.last_success(&[Stage::B, Stage::BAfterP]);
         let booked = booking.and_then(|booking| booking.response.json()?.root().get("orderedItem"));
         let has = |items: Option<Value<'_>>, id: Value<'_>| {
@@ -152,12 +152,12 @@ impl Flow {
     }
 
     /// True if a proposal was made in this flow and nobody has rejected it before.
-    pub fn is_first_rejection(&self) -> bool {
+    pub(crate) fn is_first_rejection(&self) -> bool {
         self.proposal_stands_at().is_some() && self.last_success(&[Stage::ProposalUpdate]).is_none()
     }
 
     /// The index of the exchange that shows the proposal last, as one that exists and is not rejected.
-    pub fn proposal_stands_at(&self) -> Option<u64> {
+    pub(crate) fn proposal_stands_at(&self) -> Option<u64> {
         let status = self.proposals_feed.data("orderProposalStatus").and_then(Value::as_str).unwrap_or_default();
         if status.ends_with("Rejected") {
             return None;
@@ -167,7 +167,7 @@ impl Flow {
     }
 
     /// True if an earlier exchange of the flow had a finding on a value of one of its messages, or on what is in it.
-    pub fn was_reported(&self, value: Value<'_>) -> bool {
+    pub(crate) fn was_reported(&self, value: Value<'_>) -> bool {
         let of = |content: &ParsedBody| content.json().is_some_and(|document| value.is_of(document));
         let message = self.earlier.iter().find_map(|parsed| {
             let message = if of(&parsed.request) {
@@ -188,17 +188,17 @@ impl Flow {
     }
 
     /// True if a proposal was asked for.
-    pub fn has_proposal(&self) -> bool {
+    pub(crate) fn has_proposal(&self) -> bool {
         self.earlier.iter().any(|parsed| parsed.stage == Stage::P)
     }
 
     /// True if a feed showed the Order last as one that exists.
-    pub fn order_is_listed(&self) -> bool {
+    pub(crate) fn order_is_listed(&self) -> bool {
         self.feed.is_listed()
     }
 
     /// The index of the page that showed the Order last, as one that exists.
-    pub fn order_listed_at(&self) -> Option<u64> {
+    pub(crate) fn order_listed_at(&self) -> Option<u64> {
         self.feed.listed_at()
     }
 
@@ -216,37 +216,37 @@ impl Flow {
     }
 
     /// True if a feed showed the proposal last as one that exists.
-    pub fn proposal_is_listed(&self) -> bool {
+    pub(crate) fn proposal_is_listed(&self) -> bool {
         self.proposals_feed.is_listed()
     }
 
     /// All earlier exchanges, oldest first.
-    pub fn earlier(&self) -> impl Iterator<Item = &ParsedExchange> {
+    pub(crate) fn earlier(&self) -> impl Iterator<Item = &ParsedExchange> {
         self.earlier.iter().map(Arc::as_ref)
     }
 
     /// Calls of the test suite's interface about this Order.
-    pub fn actions(&self) -> impl Iterator<Item = &ParsedExchange> {
+    pub(crate) fn actions(&self) -> impl Iterator<Item = &ParsedExchange> {
         self.actions.iter().map(Arc::as_ref)
     }
 
     /// The last call of C1 or C2, if it was answered 2xx.
-    pub fn standing_quote(&self) -> Option<&ParsedExchange> {
+    pub(crate) fn standing_quote(&self) -> Option<&ParsedExchange> {
         self.last_quote_call().filter(|quote| is_success(quote))
     }
 
     /// True if the recording saw the flow from its first call, a C1.
-    pub fn is_complete(&self) -> bool {
+    pub(crate) fn is_complete(&self) -> bool {
         self.earlier.first().is_some_and(|first| first.stage == Stage::C1) && !self.forgotten
     }
 
     /// An item of a feed.
-    pub fn feed_item(&self, kind: FeedItemKind) -> Option<Value<'_>> {
+    pub(crate) fn feed_item(&self, kind: FeedItemKind) -> Option<Value<'_>> {
         self.item(kind).map(|item| item.item.root())
     }
 
     /// The page that an item of a feed was read from.
-    pub fn feed_item_seen_in(&self, kind: FeedItemKind) -> Option<ExchangeRef> {
+    pub(crate) fn feed_item_seen_in(&self, kind: FeedItemKind) -> Option<ExchangeRef> {
         self.item(kind).map(|item| item.seen_in)
     }
 
@@ -260,7 +260,7 @@ impl Flow {
     }
 
     /// True if the recording doesn't hold the answer to a call at one of the stages that may be the last success there.
-    pub fn is_unknown(&self, stages: &[Stage]) -> bool {
+    pub(crate) fn is_unknown(&self, stages: &[Stage]) -> bool {
         let of_stages = self.earlier.iter().rev().filter(|parsed| stages.contains(&parsed.stage));
         let mut since = of_stages.take_while(|parsed| !is_success(parsed));
         since.any(|parsed| parsed.exchange.response.is_none() && parsed.exchange.failure.is_none())
@@ -268,7 +268,7 @@ impl Flow {
 
     /// True if Umpire made the answer to a call at one of the stages that may be the last success there, or hid what the
     /// booking system made of it.
-    pub fn is_faulted(&self, stages: &[Stage]) -> bool {
+    pub(crate) fn is_faulted(&self, stages: &[Stage]) -> bool {
         let of_stages = self.earlier.iter().rev().filter(|parsed| stages.contains(&parsed.stage));
         let mut since = of_stages.take_while(|parsed| parsed.exchange.is_faulted() || !is_success(parsed));
         since.any(|parsed| parsed.exchange.is_faulted())

@@ -20,7 +20,7 @@ const MAX_MODIFIED: usize = 64;
 
 /// The feeds so far. About 20 bytes for an address and 80 for an item.
 #[derive(Debug, Default)]
-pub struct History {
+pub(crate) struct History {
     addresses: HashSet<u64>,
     versions: HashMap<u64, ItemVersion>,
 }
@@ -34,7 +34,7 @@ struct ItemVersion {
 
 /// `modified` of an item: a number as it is written, or a text.
 #[derive(Debug)]
-pub enum ModifiedValue {
+pub(crate) enum ModifiedValue {
     Number(Box<str>),
     Text(Box<str>),
 }
@@ -42,31 +42,31 @@ pub enum ModifiedValue {
 impl History {
     /// True unless the address of a page is none that this reader of the feed was given or asked for before. Where the
     /// recording doesn't hold a page of the feed, that page may have given it.
-    pub fn knows(&self, parsed: &ParsedExchange) -> bool {
+    pub(crate) fn knows(&self, parsed: &ParsedExchange) -> bool {
         self.addresses.len() >= MAX_ADDRESSES
             || self.addresses.contains(&hash(&(reader(parsed), page(&parsed.exchange.request.target))))
             || self.addresses.contains(&gap(parsed))
     }
 
     /// The `modified` that an item of a page had when it was last seen in this feed; `None` if it wasn't.
-    pub fn earlier_modified(&self, parsed: &ParsedExchange, item: Value<'_>) -> Option<&ModifiedValue> {
+    pub(crate) fn earlier_modified(&self, parsed: &ParsedExchange, item: Value<'_>) -> Option<&ModifiedValue> {
         key(parsed, item).and_then(|key| self.versions.get(&key)).map(|version| &version.modified)
     }
 
     /// The page on which an item of a page was last seen in this feed; `None` if it wasn't.
-    pub fn seen_in(&self, parsed: &ParsedExchange, item: Value<'_>) -> Option<ExchangeRef> {
+    pub(crate) fn seen_in(&self, parsed: &ParsedExchange, item: Value<'_>) -> Option<ExchangeRef> {
         key(parsed, item).and_then(|key| self.versions.get(&key)).map(|version| version.seen_in)
     }
 
     /// True if state and data of an item are what they were when it was last seen in this feed.
-    pub fn unchanged(&self, parsed: &ParsedExchange, item: Value<'_>) -> bool {
+    pub(crate) fn unchanged(&self, parsed: &ParsedExchange, item: Value<'_>) -> bool {
         key(parsed, item)
             .and_then(|key| self.versions.get(&key))
             .is_some_and(|version| version.content == content(item))
     }
 
     /// Takes a page up.
-    pub fn remember(&mut self, parsed: &ParsedExchange) {
+    pub(crate) fn remember(&mut self, parsed: &ParsedExchange) {
         if parsed.exchange.request.method == "GET" && parsed.answer_is_unknown() {
             if self.addresses.len() < MAX_ADDRESSES {
                 self.addresses.insert(gap(parsed));

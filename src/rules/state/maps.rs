@@ -7,13 +7,13 @@ use std::sync::LazyLock;
 use foldhash::quality::RandomState;
 
 /// A hash map.
-pub type HashMap<K, V> = std::collections::HashMap<K, V, RandomState>;
+pub(crate) type HashMap<K, V> = std::collections::HashMap<K, V, RandomState>;
 
 /// A hash set.
-pub type HashSet<T> = std::collections::HashSet<T, RandomState>;
+pub(crate) type HashSet<T> = std::collections::HashSet<T, RandomState>;
 
 /// A digest of a value, the same throughout the process.
-pub fn digest(value: &impl Hash) -> u64 {
+pub(crate) fn digest(value: &impl Hash) -> u64 {
     static STATE: LazyLock<RandomState> = LazyLock::new(RandomState::default);
     STATE.hash_one(value)
 }

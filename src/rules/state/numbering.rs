@@ -9,7 +9,7 @@ const MAX_MISSING: u64 = 10_000;
 
 /// Exchanges that are missing between the first and the newest of a recording.
 #[derive(Debug, Default)]
-pub struct Numbering {
+pub(crate) struct Numbering {
     highest: Option<u64>,
     missing: BTreeSet<u64>,
     overflowed: bool,
@@ -17,7 +17,7 @@ pub struct Numbering {
 
 impl Numbering {
     /// Takes up the number of the next exchange.
-    pub fn add(&mut self, id: u64) {
+    pub(crate) fn add(&mut self, id: u64) {
         let Some(highest) = self.highest else {
             self.highest = Some(id);
             return;
@@ -36,7 +36,7 @@ impl Numbering {
     }
 
     /// True if a number between the first and the newest has not come. It may belong to an exchange that is not over.
-    pub fn has_gaps(&self) -> bool {
+    pub(crate) fn has_gaps(&self) -> bool {
         self.overflowed || !self.missing.is_empty()
     }
 }

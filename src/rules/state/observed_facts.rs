@@ -24,7 +24,7 @@ const MAX_UUIDS: usize = 50;
 
 /// Facts that answers have shown of the booking system and its bookings.
 #[derive(Debug, Default)]
-pub struct ObservedFacts {
+pub(crate) struct ObservedFacts {
     tax_modes: FirstSeenNames,
     asked_for: HashMap<Box<str>, Vec<Arc<str>>>,
     made_for: HashMap<Box<str>, Box<str>>,
@@ -36,22 +36,22 @@ pub struct ObservedFacts {
 
 impl ObservedFacts {
     /// The first tax mode seen of each Seller, by its `@id`.
-    pub fn tax_modes(&self) -> &FirstSeenNames {
+    pub(crate) fn tax_modes(&self) -> &FirstSeenNames {
         &self.tax_modes
     }
 
     /// The Order UUIDs under which an opportunity was asked for, the latest last.
-    pub fn asked_for(&self, opportunity: &str) -> &[Arc<str>] {
+    pub(crate) fn asked_for(&self, opportunity: &str) -> &[Arc<str>] {
         self.asked_for.get(opportunity).map_or(&[], Vec::as_slice)
     }
 
     /// The Seller for whom the test suite had an opportunity made.
-    pub fn made_for(&self, opportunity: &str) -> Option<&str> {
+    pub(crate) fn made_for(&self, opportunity: &str) -> Option<&str> {
         self.made_for.get(opportunity).map(AsRef::as_ref)
     }
 
     /// Takes an exchange up.
-    pub fn remember(&mut self, parsed: &ParsedExchange) {
+    pub(crate) fn remember(&mut self, parsed: &ParsedExchange) {
         if !parsed.exchange.is_faulted() {
             self.remember_tax_modes(parsed);
             self.remember_made(parsed);

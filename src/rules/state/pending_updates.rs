@@ -29,7 +29,7 @@ struct PendingUpdate {
 
 /// Calls whose effect a feed has yet to show, oldest first. At most 500.
 #[derive(Debug, Default)]
-pub struct PendingFeedUpdates {
+pub(crate) struct PendingFeedUpdates {
     calls: VecDeque<PendingUpdate>,
     /// Index of the last page of each feed that does not follow on the pages before it, so that one may be missing.
     gaps: HashMap<Stage, u64>,
@@ -42,14 +42,14 @@ pub struct PendingFeedUpdates {
 impl PendingFeedUpdates {
     /// The calls that a page of a feed, or one behind it, has yet to show: those that must be shown, or those that may have
     /// been shown before. `follows` as for [`PendingFeedUpdates::read`].
-    pub fn of(&self, feed: Stage, is_certain: bool, follows: bool) -> impl Iterator<Item = &ParsedExchange> {
+    pub(crate) fn of(&self, feed: Stage, is_certain: bool, follows: bool) -> impl Iterator<Item = &ParsedExchange> {
         let is_wanted =
             move |update: &&PendingUpdate| update.feed == feed && (update.is_certain && follows) == is_certain;
         self.calls.iter().filter(is_wanted).map(|update| &*update.call)
     }
 
     /// Takes up a call, if its effect must show in a feed that was followed before it. `flow` is as it was before the call.
-    pub fn expect(&mut self, call: &Arc<ParsedExchange>, flow: &Flow) {
+    pub(crate) fn expect(&mut self, call: &Arc<ParsedExchange>, flow: &Flow) {
         let Some(status) = call.status() else { return };
         let accepted = (200..300).contains(&status);
         // What is known of the Order or the proposal before the call: the index of the exchange that says so.
@@ -82,7 +82,7 @@ impl PendingFeedUpdates {
 
     /// Reads a page: what it shows is no longer due. `follows` is false if no page of the recording led to it, although there
     /// were some: one that is missing may have shown any of the calls.
-    pub fn read(&mut self, page: &ParsedExchange, follows: bool) {
+    pub(crate) fn read(&mut self, page: &ParsedExchange, follows: bool) {
         if !matches!(page.stage, Stage::OrdersFeed | Stage::OrderProposalsFeed) {
             return;
         }

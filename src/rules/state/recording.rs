@@ -48,7 +48,7 @@ const MAX_RECENT_BYTES: usize = 16 * 1024 * 1024;
 
 /// What is remembered of a recording.
 #[derive(Debug, Default)]
-pub struct RecordingState {
+pub(crate) struct RecordingState {
     known: BookingSystemInfo,
     bases: BaseUriResolver,
     flows: HashMap<Arc<str>, Flow>,
@@ -91,39 +91,39 @@ pub struct RecordingState {
 
 impl RecordingState {
     /// The memory at the start of a recording.
-    pub fn new(known: BookingSystemInfo) -> Self {
+    pub(crate) fn new(known: BookingSystemInfo) -> Self {
         let bases = BaseUriResolver::new(known.base_uri.iter().chain(&known.also_base_uris).map(String::as_str));
         Self { known, bases, ..Self::default() }
     }
 
     /// Forgets everything but what the operator said, which bookings there were, and what was reported already.
-    pub fn forget(&mut self) {
+    pub(crate) fn forget(&mut self) {
         let Self { known, bookings, once, onces, .. } = std::mem::take(self);
         *self = Self { bookings, once, onces, ..Self::new(known) };
     }
 
     /// Path of the Base URI that an exchange goes by, without a trailing slash, if it is known.
-    pub fn base_path(&self, exchange: &Exchange) -> Option<&str> {
+    pub(crate) fn base_path(&self, exchange: &Exchange) -> Option<&str> {
         self.bases.path(exchange)
     }
 
     /// The Base URI that a dataset site of its booking system advertised.
-    pub fn advertised(&self, exchange: &Exchange) -> Option<&str> {
+    pub(crate) fn advertised(&self, exchange: &Exchange) -> Option<&str> {
         self.bases.advertised(exchange)
     }
 
     /// The earlier exchanges of an Order UUID.
-    pub fn flow(&self, order_uuid: Option<&str>) -> Option<&Flow> {
+    pub(crate) fn flow(&self, order_uuid: Option<&str>) -> Option<&Flow> {
         self.flows.get(order_uuid?)
     }
 
     /// Number of distinct Order UUIDs seen.
-    pub fn bookings(&self) -> u64 {
+    pub(crate) fn bookings(&self) -> u64 {
         self.bookings.count()
     }
 
     /// True the first time that `value` is said for a rule, and of values for which there is no more room every time.
-    pub fn first_time(&mut self, rule: &str, value: String) -> bool {
+    pub(crate) fn first_time(&mut self, rule: &str, value: String) -> bool {
         if self.was_reported(rule, &value) {
             return false;
         }
@@ -135,12 +135,12 @@ impl RecordingState {
     }
 
     /// True if `value` was said for a rule before.
-    pub fn was_reported(&self, rule: &str, value: &str) -> bool {
+    pub(crate) fn was_reported(&self, rule: &str, value: &str) -> bool {
         self.once.get(rule).is_some_and(|said| said.contains(value))
     }
 
     /// Notes that a rule found the refusal of an exchange, by its index, to contradict the request.
-    pub fn note_wrong_refusal(&mut self, index: u64) {
+    pub(crate) fn note_wrong_refusal(&mut self, index: u64) {
         self.wrongly_refused.insert(index);
         if self.wrongly_refused.len() > MAX_NAMES {
             self.wrongly_refused.pop_first();
@@ -148,67 +148,67 @@ impl RecordingState {
     }
 
     /// True if a rule found that an exchange was refused although its request was in order.
-    pub fn was_wrongly_refused(&self, parsed: &ParsedExchange) -> bool {
+    pub(crate) fn was_wrongly_refused(&self, parsed: &ParsedExchange) -> bool {
         self.wrongly_refused.contains(&parsed.index)
     }
 
     /// What the operator said of the booking system.
-    pub fn known(&self) -> &BookingSystemInfo {
+    pub(crate) fn known(&self) -> &BookingSystemInfo {
         &self.known
     }
 
     /// E-mail addresses that the broker sent.
-    pub fn sent_emails(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn sent_emails(&self) -> impl Iterator<Item = &str> {
         self.emails.keys().map(AsRef::as_ref)
     }
 
     /// True if some of the exchanges that Umpire numbered are missing.
-    pub fn has_gaps(&self) -> bool {
+    pub(crate) fn has_gaps(&self) -> bool {
         self.numbering.has_gaps()
     }
 
     /// When the first exchange began.
-    pub fn started(&self) -> Option<&Timestamp> {
+    pub(crate) fn started(&self) -> Option<&Timestamp> {
         self.started.as_ref()
     }
 
     /// The last calls of whatever Order UUID, oldest first.
-    pub fn recent(&self) -> impl Iterator<Item = &ParsedExchange> {
+    pub(crate) fn recent(&self) -> impl Iterator<Item = &ParsedExchange> {
         self.recent.iter().map(|(call, _)| &**call)
     }
 
     /// The first `name` seen of each error type.
-    pub fn error_names(&self) -> &FirstSeenNames {
+    pub(crate) fn error_names(&self) -> &FirstSeenNames {
         &self.error_names
     }
 
     /// What answers have shown of the booking system.
-    pub fn observed(&self) -> &ObservedFacts {
+    pub(crate) fn observed(&self) -> &ObservedFacts {
         &self.observed
     }
 
     /// What was seen of the access to the booking system.
-    pub fn access(&self) -> &AccessFacts {
+    pub(crate) fn access(&self) -> &AccessFacts {
         &self.access
     }
 
     /// The first P or B that succeeded.
-    pub fn first_booking(&self) -> Option<&ParsedExchange> {
+    pub(crate) fn first_booking(&self) -> Option<&ParsedExchange> {
         self.first_booking.as_deref()
     }
 
     /// The last page of open data.
-    pub fn last_harvest(&self) -> Option<&ParsedExchange> {
+    pub(crate) fn last_harvest(&self) -> Option<&ParsedExchange> {
         self.last_harvest.as_deref()
     }
 
     /// The call in which an e-mail address was first sent.
-    pub fn sent_in(&self, email: &str) -> Option<ExchangeRef> {
+    pub(crate) fn sent_in(&self, email: &str) -> Option<ExchangeRef> {
         self.emails.get(email).copied()
     }
 
     /// `@id` of the Seller of an opportunity, as open data says it, or the call by which the test suite had it made.
-    pub fn seller_of(&self, opportunity: &str) -> Option<&str> {
+    pub(crate) fn seller_of(&self, opportunity: &str) -> Option<&str> {
         let said =
             ["organizer", "provider"].iter().find_map(|key| self.open_data.inherited(Some(opportunity), None, key));
         let id = said.and_then(|seller| seller.as_str().or_else(|| seller.get("@id")?.as_str()));
@@ -216,18 +216,18 @@ impl RecordingState {
     }
 
     /// The flows of other Order UUIDs in which this opportunity was asked for, oldest first.
-    pub fn other_flows(&self, opportunity: &str, own: Option<&str>) -> Vec<&Flow> {
+    pub(crate) fn other_flows(&self, opportunity: &str, own: Option<&str>) -> Vec<&Flow> {
         let uuids = self.observed.asked_for(opportunity).iter();
         uuids.filter(|uuid| Some(uuid.as_ref()) != own).filter_map(|uuid| self.flows.get(uuid)).collect()
     }
 
     /// Takes up the number of the exchange that is judged next.
-    pub fn number(&mut self, id: u64) {
+    pub(crate) fn number(&mut self, id: u64) {
         self.numbering.add(id);
     }
 
     /// Takes up an exchange after it was judged, with the pointers of its findings.
-    pub fn remember(&mut self, parsed: Arc<ParsedExchange>, reported: Vec<String>) {
+    pub(crate) fn remember(&mut self, parsed: Arc<ParsedExchange>, reported: Vec<String>) {
         if parsed.stage == Stage::DatasetSite
             && let Some(uri) = advertised_base_uri(&parsed)
         {

@@ -23,7 +23,7 @@ const MAX_FAILED: usize = 200;
 
 /// The calls so far that came to nothing.
 #[derive(Debug, Default)]
-pub struct Retries {
+pub(crate) struct Retries {
     rate_limited: HashMap<String, Arc<ParsedExchange>>,
     failed: VecDeque<FailedBooking>,
     unanswered: VecDeque<FailedBooking>,
@@ -51,29 +51,29 @@ fn opportunities(parsed: &ParsedExchange) -> Vec<&str> {
 impl Retries {
     /// The last call with the verb, path and credentials of this one, if its answer was 429 or 503 and had come
     /// before this one was made.
-    pub fn rate_limited(&self, parsed: &ParsedExchange) -> Option<&ParsedExchange> {
+    pub(crate) fn rate_limited(&self, parsed: &ParsedExchange) -> Option<&ParsedExchange> {
         let earlier = self.rate_limited.get(&key(parsed))?;
         (earlier.exchange.ended() <= parsed.exchange.started).then_some(earlier)
     }
 
     /// The last call of each attempt to book that failed and was not taken further, oldest first.
-    pub fn failed(&self) -> impl Iterator<Item = &ParsedExchange> {
+    pub(crate) fn failed(&self) -> impl Iterator<Item = &ParsedExchange> {
         self.failed.iter().map(|failed| &*failed.call)
     }
 
     /// The calls of P and B whose answer never came whole, with an item for an opportunity that an item of this call is for,
     /// too; oldest first. Those whose Order UUID was answered for since are none of them.
-    pub fn unanswered_same_opportunity(&self, parsed: &ParsedExchange) -> impl Iterator<Item = &ParsedExchange> {
+    pub(crate) fn unanswered_same_opportunity(&self, parsed: &ParsedExchange) -> impl Iterator<Item = &ParsedExchange> {
         alike(&self.unanswered, parsed)
     }
 
     /// Of [`Retries::failed`] those with an item for an opportunity that an item of this call is for, too.
-    pub fn failed_same_opportunity(&self, parsed: &ParsedExchange) -> impl Iterator<Item = &ParsedExchange> {
+    pub(crate) fn failed_same_opportunity(&self, parsed: &ParsedExchange) -> impl Iterator<Item = &ParsedExchange> {
         alike(&self.failed, parsed)
     }
 
     /// Takes a call up.
-    pub fn remember(&mut self, parsed: &Arc<ParsedExchange>) {
+    pub(crate) fn remember(&mut self, parsed: &Arc<ParsedExchange>) {
         let key = key(parsed);
         match parsed.status() {
             Some(429 | 503) => {

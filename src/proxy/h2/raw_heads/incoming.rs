@@ -25,7 +25,7 @@ struct PartialHead {
 }
 
 /// See the module.
-pub struct IncomingHeads {
+pub(crate) struct IncomingHeads {
     /// Requests come in, not answers.
     requests: bool,
     limits: HeadLimits,
@@ -43,12 +43,12 @@ pub struct IncomingHeads {
 
 impl IncomingHeads {
     /// From a client: its preface comes first.
-    pub fn requests(limits: HeadLimits) -> Self {
+    pub(super) fn requests(limits: HeadLimits) -> Self {
         Self { requests: true, passing: PREFACE.len(), ..Self::answers(limits) }
     }
 
     /// From a server.
-    pub fn answers(limits: HeadLimits) -> Self {
+    pub(super) fn answers(limits: HeadLimits) -> Self {
         Self {
             requests: false,
             limits,
@@ -62,7 +62,7 @@ impl IncomingHeads {
     }
 
     /// Goes on with what was read, when all of what is ready was taken; false if more has to be read.
-    pub fn advance(&mut self) -> bool {
+    pub(crate) fn advance(&mut self) -> bool {
         if self.passing > 0 {
             let part = self.passing.min(self.read.len());
             self.passing -= part;

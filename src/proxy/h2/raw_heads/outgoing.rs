@@ -10,7 +10,7 @@ use crate::proxy::h2::packed::unpack_target;
 use crate::proxy::h2::raw_heads::{CONTINUATION, END_HEADERS, FrameHead, HEADERS, write_block};
 
 /// See the module.
-pub struct OutgoingHeads {
+pub(crate) struct OutgoingHeads {
     /// Bytes that go on as they are.
     passing: usize,
     /// A frame that is looked at, as far as it has come.
@@ -34,7 +34,7 @@ fn is_block(head: FrameHead) -> bool {
 
 impl OutgoingHeads {
     /// How many of these go on as they are, and how many bytes of the one behind them.
-    pub fn passes(&self, bufs: &[IoSlice<'_>]) -> (usize, usize) {
+    pub(super) fn passes(&self, bufs: &[IoSlice<'_>]) -> (usize, usize) {
         let mut passing = self.passing;
         if passing == 0 && !self.frame.is_empty() {
             return (0, 0);
@@ -57,7 +57,7 @@ impl OutgoingHeads {
     }
 
     /// So many bytes, none of them beyond [`Self::passes`], have gone on.
-    pub fn passed(&mut self, bufs: &[IoSlice<'_>], mut count: usize) {
+    pub(super) fn passed(&mut self, bufs: &[IoSlice<'_>], mut count: usize) {
         for buf in bufs {
             let mut at = 0;
             while count > 0 && at < buf.len() {
@@ -73,7 +73,7 @@ impl OutgoingHeads {
     }
 
     /// Takes what begins with a frame that is looked at, or goes on with one; how many bytes were taken.
-    pub fn take(&mut self, buf: &[u8]) -> io::Result<usize> {
+    pub(super) fn take(&mut self, buf: &[u8]) -> io::Result<usize> {
         let head = FrameHead::read(&self.frame);
         let wanted = FrameHead::SIZE + head.map_or(0, |head| head.length) - self.frame.len();
         let count = wanted.min(buf.len());

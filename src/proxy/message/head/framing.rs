@@ -29,7 +29,7 @@ pub enum FramingError {
 }
 
 /// The length of a request's body.
-pub fn request_length(version: Version, fields: &Headers) -> Result<BodyLength, FramingError> {
+pub(super) fn request_length(version: Version, fields: &Headers) -> Result<BodyLength, FramingError> {
     let known = content_length(fields)?;
     if !transfer_coding(version, fields)? {
         return Ok(BodyLength::Known(known.unwrap_or(0)));
@@ -42,7 +42,7 @@ pub fn request_length(version: Version, fields: &Headers) -> Result<BodyLength, 
 
 /// The length of the body of an answer to a request with that method. Of a length beside a transfer coding, the
 /// transfer coding counts.
-pub fn response_length(
+pub(super) fn response_length(
     version: Version,
     fields: &Headers,
     status: u16,
@@ -64,12 +64,12 @@ pub fn bodiless(status: u16, method: &Method) -> bool {
 
 /// True for answers that must not even have a field that speaks of a body's length (RFC 9112 section 6.1, RFC 9110
 /// section 8.6).
-pub fn lengthless(status: u16) -> bool {
+pub(crate) fn lengthless(status: u16) -> bool {
     status == 204 || (100..200).contains(&status)
 }
 
 /// The one value that all fields and list members of Content-Length agree on.
-pub fn content_length(fields: &Headers) -> Result<Option<u64>, FramingError> {
+pub(crate) fn content_length(fields: &Headers) -> Result<Option<u64>, FramingError> {
     let mut length = None;
     for field in fields.0.iter().filter(|field| field.name.eq_ignore_ascii_case("content-length")) {
         for part in field.value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {

@@ -11,7 +11,7 @@ use crate::proxy::message::head::HeadError;
 
 /// A target taken apart.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Target<'t> {
+pub(super) struct Target<'t> {
     /// `http://host:port`, of a target in absolute form.
     pub origin: Option<&'t str>,
     /// Path and query, `*`, or the authority of CONNECT.
@@ -19,7 +19,7 @@ pub struct Target<'t> {
 }
 
 /// Takes a target apart.
-pub fn target<'t>(method: &str, text: &'t str) -> Result<Target<'t>, HeadError> {
+pub(super) fn target<'t>(method: &str, text: &'t str) -> Result<Target<'t>, HeadError> {
     let refused = |why| Err(HeadError::Target(why));
     if text.contains('#') {
         // What is behind it never belongs to a request: some would take it for a part of the path, some would not.
@@ -55,7 +55,7 @@ pub fn target<'t>(method: &str, text: &'t str) -> Result<Target<'t>, HeadError> 
 }
 
 /// Host must be there once and be valid (RFC 9112 section 3.2); HTTP/1.0 may do without.
-pub fn check_host(version: Version, fields: &Headers) -> Result<(), HeadError> {
+pub(crate) fn check_host(version: Version, fields: &Headers) -> Result<(), HeadError> {
     let mut hosts = fields.0.iter().filter(|field| field.name.eq_ignore_ascii_case("host"));
     let Some(host) = hosts.next() else {
         return if version == Version::Http10 { Ok(()) } else { Err(HeadError::Host("there is none")) };

@@ -37,7 +37,7 @@ use crate::proxy::upstream::{
 };
 
 /// A request on its way.
-pub struct H1Request {
+pub(crate) struct H1Request {
     /// Method.
     pub method: Method,
     /// Head, and what of the body is there already.
@@ -62,7 +62,7 @@ pub struct H1Request {
 
 impl H1Request {
     /// The same once more, with its own reader of the rest of the body.
-    pub fn try_clone(&self, body: Option<WireBody>) -> Self {
+    pub(super) fn try_clone(&self, body: Option<WireBody>) -> Self {
         Self {
             method: self.method.clone(),
             start: self.start.clone(),
@@ -84,7 +84,7 @@ impl H1Request {
 
 /// Why a call failed.
 #[derive(Debug)]
-pub enum H1CallError {
+pub(crate) enum H1CallError {
     /// The connection was closed before anything of an answer had come.
     Closed(UpstreamError),
     /// Anything else.
@@ -93,7 +93,7 @@ pub enum H1CallError {
 
 impl H1CallError {
     /// The error itself.
-    pub fn into_inner(self) -> UpstreamError {
+    pub(super) fn into_inner(self) -> UpstreamError {
         match self {
             Self::Closed(error) | Self::Failed(error) => error,
         }
@@ -114,7 +114,7 @@ struct H1Call {
 }
 
 /// Sends a message and returns when the head of the answer is there; see [`await_head`].
-pub async fn call(
+pub(super) async fn call(
     link: H1Connection,
     mut message: H1Request,
     patience: Duration,

@@ -22,7 +22,7 @@ use crate::proxy::upstream::live::line::UpstreamStream;
 use crate::proxy::upstream::live::trouble::{Peer, no_connection, no_tls};
 
 /// Makes connections.
-pub struct Connector {
+pub(crate) struct Connector {
     host: String,
     port: u16,
     name: String,
@@ -42,7 +42,7 @@ struct Tls {
 
 /// Which protocols are offered on a new connection. Without TLS nothing can be offered, and the first one is spoken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Alpn {
+pub(crate) enum Alpn {
     /// HTTP/1.1.
     Http1,
     /// HTTP/2.
@@ -52,7 +52,7 @@ pub enum Alpn {
 }
 
 /// A new connection, by the protocol that is spoken on it.
-pub enum NegotiatedConnection {
+pub(crate) enum NegotiatedConnection {
     /// HTTP/1.1.
     Http1(H1Connection),
     /// HTTP/2.
@@ -60,7 +60,7 @@ pub enum NegotiatedConnection {
 }
 
 /// A connection to the booking system.
-pub struct H1Connection {
+pub(crate) struct H1Connection {
     /// Reading side.
     pub reader: MessageReader<ReadHalf<UpstreamStream>>,
     /// Writing side.
@@ -69,7 +69,7 @@ pub struct H1Connection {
 
 impl Connector {
     /// Connects to nobody yet. `peer`: who named the base URI.
-    pub fn new(base: &BaseUri, dialer: Arc<Dialer>, peer: Peer) -> Result<Self, UpstreamClientError> {
+    pub(super) fn new(base: &BaseUri, dialer: Arc<Dialer>, peer: Peer) -> Result<Self, UpstreamClientError> {
         let tls = if base.is_tls() {
             let name = ServerName::try_from(base.host().to_owned())
                 .map_err(|_| UpstreamClientError::ServerName(base.host().to_owned()))?;
@@ -96,32 +96,32 @@ impl Connector {
 
     /// The proxy that requests are sent to in place of the booking system, with whole URLs: the one on the way to an
     /// http upstream. (To an https upstream it makes a tunnel.)
-    pub fn forwarder(&self) -> Option<&UpstreamProxy> {
+    pub(crate) fn forwarder(&self) -> Option<&UpstreamProxy> {
         self.via.as_ref().filter(|_| self.tls.is_none())
     }
 
     /// True if the booking system is spoken to over TLS.
-    pub fn is_tls(&self) -> bool {
+    pub(crate) fn is_tls(&self) -> bool {
         self.tls.is_some()
     }
 
     /// How large the head of an answer may be.
-    pub fn answer_head(&self) -> HeadLimits {
+    pub(super) fn answer_head(&self) -> HeadLimits {
         self.dialer.answer_head()
     }
 
     /// Host and port, for messages.
-    pub fn name(&self) -> &str {
+    pub(super) fn name(&self) -> &str {
         &self.name
     }
 
     /// A new connection for HTTP/1.1.
-    pub async fn connect(&self) -> Result<H1Connection, UpstreamError> {
+    pub(super) async fn connect(&self) -> Result<H1Connection, UpstreamError> {
         self.line(Alpn::Http1).await.map(H1Connection::new)
     }
 
     /// A new connection for what of `alpn` the booking system chooses.
-    pub async fn dial(&self, alpn: Alpn) -> Result<NegotiatedConnection, UpstreamError> {
+    pub(crate) async fn dial(&self, alpn: Alpn) -> Result<NegotiatedConnection, UpstreamError> {
         let stream = self.line(alpn).await?;
         let http2 = match self.tls {
             None => alpn != Alpn::Http1,
@@ -182,7 +182,7 @@ impl Tls {
 
 impl H1Connection {
     /// Both sides of a connection of which nothing is read yet.
-    pub fn new(stream: UpstreamStream) -> Self {
+    pub(super) fn new(stream: UpstreamStream) -> Self {
         let (reader, writer) = tokio::io::split(stream);
         Self { reader: MessageReader::new(reader), writer }
     }

@@ -40,7 +40,7 @@ const MAX_ANSWER: usize = 16 * 1024;
 
 /// Another proxy on the way.
 #[derive(Debug, Clone)]
-pub struct UpstreamProxy {
+pub(crate) struct UpstreamProxy {
     host: String,
     port: u16,
     /// Value of Proxy-Authorization.
@@ -135,7 +135,12 @@ impl Dialer {
     }
 
     /// The proxy on the way to this host, if there is one.
-    pub fn via(&self, scheme: &str, host: &str, port: u16) -> Result<Option<UpstreamProxy>, UpstreamClientError> {
+    pub(crate) fn via(
+        &self,
+        scheme: &str,
+        host: &str,
+        port: u16,
+    ) -> Result<Option<UpstreamProxy>, UpstreamClientError> {
         let Some(proxies) = &self.proxies else { return Ok(None) };
         if !self.proxy_named && (host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())) {
             return Ok(None);
@@ -158,7 +163,7 @@ impl Dialer {
     }
 
     /// A connection to a host, or to the proxy on the way; `tunnel`: which then makes a tunnel to it.
-    pub async fn dial(
+    pub(crate) async fn dial(
         &self,
         host: &str,
         port: u16,

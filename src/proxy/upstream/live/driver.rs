@@ -20,14 +20,14 @@ use crate::exchange::FailureKind;
 use crate::proxy::upstream::{Informational, InformationalResponse};
 
 /// How long the booking system is waited for to allow a body that was announced with `Expect: 100-continue`.
-pub const CONTINUE: Duration = Duration::from_secs(1);
+pub(super) const CONTINUE: Duration = Duration::from_secs(1);
 
 /// Most interim answers to one request. Whoever sends more is not going to answer.
-pub const INTERIM: usize = 64;
+pub(super) const INTERIM: usize = 64;
 
 /// What has come of a response.
 #[derive(Debug)]
-pub enum ReceivedHead<H> {
+pub(crate) enum ReceivedHead<H> {
     /// An interim answer.
     Interim(InformationalResponse),
     /// The head of the final one.
@@ -35,7 +35,7 @@ pub enum ReceivedHead<H> {
 }
 
 /// A request under way, in one version of HTTP.
-pub trait HttpCall {
+pub(crate) trait HttpCall {
     /// The head of a response.
     type Head;
     /// Why there is none.
@@ -60,7 +60,7 @@ pub trait HttpCall {
 /// Sends a request and returns when the head of the answer is there. `patience` runs while it is the booking system that is
 /// waited for: it starts anew with each part of the request that was taken or that the client has yet to send.
 /// `unasked`: the body is only sent when it is asked for, or when that time is over.
-pub async fn await_head<C: HttpCall>(
+pub(crate) async fn await_head<C: HttpCall>(
     call: &mut C,
     unasked: Option<Duration>,
     patience: Duration,

@@ -14,7 +14,7 @@ use tokio_rustls::client::TlsStream;
 use crate::proxy::server::tls::in_plain_words;
 
 /// A byte stream, with TLS around it or not, once or twice.
-pub enum UpstreamStream {
+pub(crate) enum UpstreamStream {
     /// TCP itself.
     Tcp(TcpStream),
     /// TLS over another line.
@@ -23,7 +23,7 @@ pub enum UpstreamStream {
 
 impl UpstreamStream {
     /// What ALPN settled on in the outermost TLS.
-    pub fn protocol(&self) -> Option<&[u8]> {
+    pub(crate) fn protocol(&self) -> Option<&[u8]> {
         match self {
             Self::Tcp(_) => None,
             Self::Tls(stream) => stream.get_ref().1.alpn_protocol(),
@@ -32,7 +32,7 @@ impl UpstreamStream {
 
     /// What the peer has done since the last read. Reads from the kernel without asking the runtime first. TLS messages that
     /// carry no data, such as session tickets, are processed and don't count.
-    pub fn idle_state(&mut self) -> IdleState {
+    pub(crate) fn idle_state(&mut self) -> IdleState {
         let mut seen = 0;
         let mut bytes = [0; 1024];
         loop {
@@ -53,7 +53,7 @@ const MAX_LAST_BYTES: usize = 16 * 1024;
 
 /// What has happened to an idle connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum IdleState {
+pub(crate) enum IdleState {
     /// Nothing.
     Quiet,
     /// The peer has closed it, perhaps after a last response.

@@ -17,7 +17,7 @@ use crate::proxy::upstream::{BodyError, WireBody};
 
 /// The same body, or one that is known to be empty if its end comes within `wait` and nothing before it. Over HTTP/2 the
 /// end may come in a frame of its own behind the head (RFC 9113 section 8.1).
-pub async fn known_if_empty(mut body: WireBody, wait: Duration) -> Result<WireBody, BodyError> {
+pub(crate) async fn known_if_empty(mut body: WireBody, wait: Duration) -> Result<WireBody, BodyError> {
     let Ok(first) = tokio::time::timeout(wait, body.frame()).await else { return Ok(body) };
     let nothing = |frame: &Frame<Bytes>| frame.data_ref().is_some_and(Bytes::is_empty);
     match first.transpose()? {

@@ -30,7 +30,7 @@ const NO_REUSE: Duration = Duration::from_mins(10);
 
 /// See the module.
 #[derive(Default)]
-pub struct Pool {
+pub(crate) struct Pool {
     state: Mutex<PoolState>,
 }
 
@@ -58,7 +58,7 @@ impl PoolState {
 
 impl Pool {
     /// Keeps a connection on which the request was sent and the response read. One with surplus bytes is closed.
-    pub fn put(&self, link: H1Connection) {
+    pub(super) fn put(&self, link: H1Connection) {
         let (reader, ahead) = link.reader.into_parts();
         if !ahead.is_empty() {
             return self.stop_reuse();
@@ -78,7 +78,7 @@ impl Pool {
     ///
     /// Bytes that arrive later still, when the next request is on its way, can't be told from its response. From then on
     /// each response belongs to the request before. So reuse stops for [`NO_REUSE`] once surplus bytes were seen.
-    pub fn take(&self) -> Option<H1Connection> {
+    pub(super) fn take(&self) -> Option<H1Connection> {
         loop {
             let (since, mut line) = self.state().pop(Instant::now())?;
             if since.elapsed() > IDLE {

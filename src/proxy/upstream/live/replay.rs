@@ -18,7 +18,7 @@ use crate::proxy::upstream::{BodyError, WireBody};
 
 /// Keeps all of a body, trailers included: for bodies only whose length is known and small.
 #[derive(Clone)]
-pub struct ReplayableBody(Arc<Mutex<ReplayBodyState>>);
+pub(crate) struct ReplayableBody(Arc<Mutex<ReplayBodyState>>);
 
 struct ReplayBodyState {
     body: WireBody,
@@ -55,12 +55,12 @@ impl ReplayPart {
 
 impl ReplayableBody {
     /// Nothing taken yet.
-    pub fn new(body: WireBody) -> Self {
+    pub(super) fn new(body: WireBody) -> Self {
         Self(Arc::new(Mutex::new(ReplayBodyState { body, kept: Vec::new() })))
     }
 
     /// The body from its beginning. Readers are for use one after the other.
-    pub fn reader(&self) -> WireBody {
+    pub(super) fn reader(&self) -> WireBody {
         ReplayReader { shared: self.clone(), next: 0 }.boxed()
     }
 }

@@ -36,7 +36,7 @@ const IDLE: Duration = Duration::from_mins(1);
 const BELIEVED: Duration = Duration::from_mins(10);
 
 /// One connection.
-pub struct H2Connection {
+pub(crate) struct H2Connection {
     sender: SendRequest<Bytes>,
     exchanges: AtomicUsize,
     retired: AtomicBool,
@@ -47,7 +47,7 @@ pub struct H2Connection {
 
 /// What [`H2Pool::find`] found.
 #[derive(Clone)]
-pub enum PooledConnection {
+pub(crate) enum PooledConnection {
     /// A connection that speaks HTTP/2.
     Http2(Arc<H2Connection>),
     /// The booking system speaks HTTP/1.1 only.
@@ -57,7 +57,7 @@ pub enum PooledConnection {
 type Connecting = future::Shared<BoxFuture<'static, Result<PooledConnection, UpstreamError>>>;
 
 /// The HTTP/2 connections to one upstream, shared by all requests to it.
-pub struct H2Pool {
+pub(crate) struct H2Pool {
     connector: Arc<Connector>,
     others: Arc<Pool>,
     state: Mutex<SharedState>,
@@ -72,16 +72,16 @@ struct SharedState {
 }
 
 /// A place for one exchange on a connection.
-pub struct H2StreamPermit(Arc<H2Connection>);
+pub(crate) struct H2StreamPermit(Arc<H2Connection>);
 
 impl H2Pool {
     /// No connection yet. Those that turn out to speak HTTP/1.1 go to `others`.
-    pub fn new(connector: Arc<Connector>, others: Arc<Pool>) -> Self {
+    pub(super) fn new(connector: Arc<Connector>, others: Arc<Pool>) -> Self {
         Self { connector, others, state: Mutex::default() }
     }
 
     /// A connection with room. `alpn` says what else than HTTP/2 will do.
-    pub async fn find(&self, alpn: Alpn) -> Result<PooledConnection, UpstreamError> {
+    pub(super) async fn find(&self, alpn: Alpn) -> Result<PooledConnection, UpstreamError> {
         let connecting = {
             let mut state = self.state();
             state.tidy();
@@ -146,7 +146,7 @@ impl H2Connection {
     }
 
     /// A place on it, and what opens a stream.
-    pub fn lease(self: Arc<Self>) -> (H2StreamPermit, SendRequest<Bytes>) {
+    pub(super) fn lease(self: Arc<Self>) -> (H2StreamPermit, SendRequest<Bytes>) {
         self.exchanges.fetch_add(1, Ordering::Relaxed);
         let sender = self.sender.clone();
         (H2StreamPermit(self), sender)
@@ -155,7 +155,7 @@ impl H2Connection {
 
 impl H2StreamPermit {
     /// The connection is not to be used for further exchanges.
-    pub fn retire(&self) {
+    pub(crate) fn retire(&self) {
         self.0.retired.store(true, Ordering::Relaxed);
     }
 }

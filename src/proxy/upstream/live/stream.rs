@@ -34,7 +34,7 @@ use crate::proxy::upstream::{
 
 /// Why there is no answer.
 #[derive(Debug)]
-pub enum H2CallError {
+pub(crate) enum H2CallError {
     /// The booking system says that it did nothing about the request, or nothing of it was sent (RFC 9113 section 8.7).
     Refused(UpstreamError),
     /// It wants to be asked over HTTP/1.1, and did nothing about the request.
@@ -47,7 +47,7 @@ pub enum H2CallError {
 
 impl H2CallError {
     /// The error itself.
-    pub fn into_inner(self) -> UpstreamError {
+    pub(super) fn into_inner(self) -> UpstreamError {
         match self {
             Self::Refused(error) | Self::WantsHttp1(error) | Self::Closed(error) | Self::Failed(error) => error,
         }
@@ -55,7 +55,7 @@ impl H2CallError {
 }
 
 /// A stream whose head has been sent.
-pub struct OpenStream {
+pub(crate) struct OpenStream {
     lease: H2StreamPermit,
     response: ResponseFuture,
     sending: SendStream<Bytes>,
@@ -64,7 +64,7 @@ pub struct OpenStream {
 }
 
 /// Opens a stream and sends the head of a request. `bodiless`: that is all of it.
-pub async fn open(
+pub(super) async fn open(
     shared: Arc<H2Connection>,
     head: Request<()>,
     bodiless: bool,
@@ -142,7 +142,7 @@ impl HttpCall for H2Call {
 }
 
 /// Sends the body and returns when the head of the answer is there; see [`await_head`].
-pub async fn send_and_await_head(
+pub(crate) async fn send_and_await_head(
     opened: OpenStream,
     method: &Method,
     body: Option<WireBody>,

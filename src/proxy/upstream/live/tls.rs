@@ -14,7 +14,7 @@ use crate::proxy::upstream::live::UpstreamClientError;
 use crate::proxy::upstream::live::verify::{NoCertificateVerification, TrustedCertificates, Verifier};
 
 /// The certificates of PEM files, at least one in each.
-pub fn certificates<P: AsRef<Path>>(files: &[P]) -> Result<TrustedCertificates, UpstreamClientError> {
+pub(super) fn certificates<P: AsRef<Path>>(files: &[P]) -> Result<TrustedCertificates, UpstreamClientError> {
     let mut trusted = TrustedCertificates { anchors: RootCertStore::empty(), pinned: Vec::new() };
     for path in files.iter().map(AsRef::as_ref) {
         let unreadable = |cause: String| UpstreamClientError::CaFile { path: path.to_owned(), cause };
@@ -32,7 +32,7 @@ pub fn certificates<P: AsRef<Path>>(files: &[P]) -> Result<TrustedCertificates, 
 }
 
 /// Who Umpire is to a booking system that asks (mutual TLS).
-pub struct Identity {
+pub(crate) struct Identity {
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
     files: (PathBuf, PathBuf),
@@ -40,7 +40,7 @@ pub struct Identity {
 
 impl Identity {
     /// Reads a chain of certificates, its own first, and the key of the first.
-    pub fn read(certificate: &Path, key: &Path) -> Result<Self, UpstreamClientError> {
+    pub(super) fn read(certificate: &Path, key: &Path) -> Result<Self, UpstreamClientError> {
         let wrong = |path: &Path, cause: String| UpstreamClientError::Identity { path: path.to_owned(), cause };
         let (chain, secret) = certificate_and_key(certificate, key, wrong)?;
         Ok(Self { chain, key: secret, files: (certificate.to_owned(), key.to_owned()) })
@@ -49,7 +49,7 @@ impl Identity {
 
 /// TLS that trusts `trusted` and the platform's roots, or everybody if `insecure`. Platform certificates that can't be
 /// used are logged and left out.
-pub fn config(
+pub(super) fn config(
     mut trusted: TrustedCertificates,
     identity: Option<&Identity>,
     insecure: bool,

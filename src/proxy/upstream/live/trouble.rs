@@ -45,7 +45,7 @@ impl fmt::Display for Trouble {
 }
 
 /// Why there is no connection. `error` is that of [`Dialer::dial`](crate::proxy::upstream::live::Dialer::dial).
-pub fn no_connection(error: &io::Error, peer: Peer) -> Trouble {
+pub(crate) fn no_connection(error: &io::Error, peer: Peer) -> Trouble {
     if let Some(known) = error.get_ref().and_then(|inner| inner.downcast_ref::<Trouble>()) {
         return known.clone();
     }
@@ -70,7 +70,7 @@ pub fn no_connection(error: &io::Error, peer: Peer) -> Trouble {
 }
 
 /// Why there is no TLS. `error` is that of the handshake.
-pub fn no_tls(error: &io::Error, peer: Peer) -> Trouble {
+pub(crate) fn no_tls(error: &io::Error, peer: Peer) -> Trouble {
     let whom = match peer {
         Peer::BookingSystem => "the booking system",
         Peer::HostOfClient => "the host",

@@ -22,7 +22,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 /// Certificates that are trusted.
 #[derive(Debug, Clone)]
-pub struct TrustedCertificates {
+pub(crate) struct TrustedCertificates {
     /// Whose owners may vouch for others.
     pub anchors: RootCertStore,
     /// Those of `--upstream-ca`, each of which may stand for a server, too.
@@ -31,7 +31,7 @@ pub struct TrustedCertificates {
 
 /// See the module.
 #[derive(Debug)]
-pub struct Verifier {
+pub(super) struct Verifier {
     pinned: Vec<CertificateDer<'static>>,
     /// `None` if there is no authority at all.
     authorities: Option<Arc<WebPkiServerVerifier>>,
@@ -40,7 +40,7 @@ pub struct Verifier {
 
 impl Verifier {
     /// Looks at certificates by these.
-    pub fn new(trusted: TrustedCertificates, provider: Arc<CryptoProvider>) -> Result<Self, Error> {
+    pub(super) fn new(trusted: TrustedCertificates, provider: Arc<CryptoProvider>) -> Result<Self, Error> {
         let TrustedCertificates { anchors, pinned } = trusted;
         let authorities = if anchors.is_empty() {
             None
@@ -126,7 +126,7 @@ fn good_for(certificate: &CertificateDer<'_>, name: &ServerName<'_>, now: UnixTi
 
 /// Takes any certificate (`--insecure-upstream`); that the other side holds its key is still checked.
 #[derive(Debug)]
-pub struct NoCertificateVerification(pub Arc<CryptoProvider>);
+pub(crate) struct NoCertificateVerification(pub Arc<CryptoProvider>);
 
 impl ServerCertVerifier for NoCertificateVerification {
     fn verify_server_cert(

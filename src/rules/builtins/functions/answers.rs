@@ -11,7 +11,7 @@ use crate::rules::models::errors::ErrorFacts;
 use crate::rules::state::answers::{has_order_type, item_errors, may_hold_order, root_type};
 
 /// See the module.
-pub static FUNCTIONS: &[Function] = &[
+pub(crate) static FUNCTIONS: &[Function] = &[
     function("success", [0, 1], Type::Bool, "success(), success(exchange)", "true if the status is 2xx", |call| asked(call, success)),
     function("order_shaped", [0, 1], Type::Bool, "order_shaped(), order_shaped(exchange)", "true if the status is 409 and the body an OrderQuote, OrderProposal or Order", |call| asked(call, order_shaped)),
     function("order_answer", [0, 1], Type::Bool, "order_answer(), order_answer(exchange)", "`order_shaped()`, or a success whose body is not plainly something else: empty, an error, or an object with neither the type of an order nor items", |call| asked(call, order_answer)),

@@ -12,7 +12,7 @@ use crate::rules::lang::value::{EvalError, Val};
 use crate::rules::state::credentials;
 
 /// See the module.
-pub static FUNCTIONS: &[Function] = &[
+pub(crate) static FUNCTIONS: &[Function] = &[
     function(
         "credential",
         [1, 1],

@@ -8,7 +8,7 @@ use crate::rules::lang::types::Type;
 use crate::rules::lang::value::Val;
 
 /// See the module.
-pub static FUNCTIONS: &[Function] = &[
+pub(crate) static FUNCTIONS: &[Function] = &[
     function(
         "amount",
         [1, 1],

@@ -12,7 +12,7 @@ use crate::rules::lang::value::Val;
 use crate::rules::models::json_ld::{is_integer, is_prefixed};
 
 /// See the module.
-pub static FUNCTIONS: &[Function] = &[
+pub(crate) static FUNCTIONS: &[Function] = &[
     function("oa", [1, 1], Type::Plain, r#"oa("X")"#, r#"`"https://openactive.io/X"`"#, |call| {
         Ok(call.arena().text(&format!("https://openactive.io/{}", call.first().show())))
     }),

@@ -8,7 +8,7 @@ use crate::rules::lang::node::Comparison;
 
 /// A token.
 #[derive(Debug, Clone, PartialEq)]
-pub enum ExprToken<'t> {
+pub(crate) enum ExprToken<'t> {
     Name(&'t str),
     /// A number, as it is written.
     Number(&'t str),
@@ -21,7 +21,7 @@ pub enum ExprToken<'t> {
 
 impl ExprToken<'_> {
     /// The operator that a token is, with its precedence.
-    pub fn operator(&self) -> Option<(u8, Operator)> {
+    pub(crate) fn operator(&self) -> Option<(u8, Operator)> {
         Some(match self {
             ExprToken::Sign("==") => (1, Operator::Equal),
             ExprToken::Sign("!=") => (1, Operator::Unequal),
@@ -40,7 +40,7 @@ impl ExprToken<'_> {
     }
 
     /// For an error message.
-    pub fn describe(&self) -> String {
+    pub(crate) fn describe(&self) -> String {
         match self {
             Self::Name(text) | Self::Number(text) | Self::Sign(text) => format!("{text:?}"),
             Self::Text(_) => "a string".to_owned(),
@@ -56,7 +56,7 @@ const SIGNS: [&str; 23] = [
 ];
 
 /// Splits a text into tokens.
-pub struct Lexer<'t> {
+pub(crate) struct Lexer<'t> {
     text: &'t str,
     /// Byte of the text, not of the file.
     at: usize,
@@ -65,12 +65,12 @@ pub struct Lexer<'t> {
 
 impl<'t> Lexer<'t> {
     /// Of a text that begins at byte `origin` of its file.
-    pub fn new(text: &'t str, origin: usize) -> Self {
+    pub(super) fn new(text: &'t str, origin: usize) -> Self {
         Self { text, at: 0, origin }
     }
 
     /// A part of the text, by its place in the file.
-    pub fn slice(&self, start: usize, end: usize) -> &'t str {
+    pub(super) fn slice(&self, start: usize, end: usize) -> &'t str {
         self.part(start - self.origin, end - self.origin)
     }
 
@@ -87,7 +87,7 @@ impl<'t> Lexer<'t> {
     }
 
     /// The next token, and where it begins.
-    pub fn next_token(&mut self) -> Result<(ExprToken<'t>, usize), SyntaxError> {
+    pub(crate) fn next_token(&mut self) -> Result<(ExprToken<'t>, usize), SyntaxError> {
         self.skip_blanks();
         let (at, rest) = (self.at, self.rest());
         let token = match rest.chars().next() {
