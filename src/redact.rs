@@ -173,12 +173,12 @@ impl Redactor {
             self.replace_text(&mut failure.detail, &own);
         }
         // What was found at last may stand in what was looked at first.
-        self.again(&mut exchange);
+        self.replace_known(&mut exchange);
         exchange
     }
 
     /// The short parts of an exchange, searched once more for the secrets that are known by now.
-    fn again(&self, exchange: &mut Exchange) {
+    fn replace_known(&self, exchange: &mut Exchange) {
         let seen = self.fingerprinter.seen();
         let request = &mut exchange.request;
         let mut all = vec![&mut request.headers, &mut request.body.trailers];

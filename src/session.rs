@@ -239,7 +239,8 @@ impl Session {
         };
         std::thread::Builder::new().name("recorder".to_owned()).spawn(run).map_err(StartError::Thread)?;
         let shutdown = Shutdown::default();
-        let (on_event, rewrite_links) = (incidents::teller(events.clone()), options.links == LinkPolicy::Rewritten);
+        let (on_event, rewrite_links) =
+            (incidents::event_handler(events.clone()), options.links == LinkPolicy::Rewritten);
         let listeners = specs.into_iter().zip(listeners).map(|(spec, listener)| {
             let ListenerSpec { tls, own_ca, allowed_clients, mode, tls_fault, .. } = spec;
             Listener {
@@ -286,8 +287,8 @@ impl Session {
     }
 
     /// Cancelled, it makes [`Self::stop`] wait for exchanges under way no longer.
-    pub(crate) fn at_once(&self) -> CancellationToken {
-        self.shutdown.at_once.clone()
+    pub(crate) fn force(&self) -> CancellationToken {
+        self.shutdown.force.clone()
     }
 
     /// Stops accepting, lets exchanges end under the grace time of the limits, flushes the capture. What waits to be judged
@@ -309,7 +310,7 @@ impl Session {
         let (mut recorder, left) = (self.recorder, self.grace.saturating_sub(start.elapsed()).max(LEAST));
         let closing = tokio::select! {
             closing = &mut recorder => closing,
-            () = self.shutdown.at_once.cancelled() => { self.judging_deadline.cancel(); recorder.await }
+            () = self.shutdown.force.cancelled() => { self.judging_deadline.cancel(); recorder.await }
             () = tokio::time::sleep(left) => { self.judging_deadline.cancel(); recorder.await }
         };
         closing.unwrap_or_else(|_| RunSummary {

@@ -104,8 +104,8 @@ impl RotatingWriter {
     }
 
     /// True if the file that is being written still has its name.
-    pub(crate) fn is_there(&self) -> bool {
-        self.writer.is_there()
+    pub(crate) fn file_unchanged(&self) -> bool {
+        self.writer.file_unchanged()
     }
 
     /// Goes on in a new file in place of the deleted one. See [`CaptureWriter::recreate`].

@@ -14,7 +14,7 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::front::{Front, Ui, say_goodbye};
+use super::front::{Front, Ui, print_exit_summary};
 use super::judging::JudgingArgs;
 use super::listen;
 use super::screen::{self, ScreenArgs};
@@ -166,7 +166,7 @@ pub(super) fn run(demo: Demo) -> anyhow::Result<Exit> {
         let relayed = relay.await;
         let shown = front.end(&mut signals).await;
         let closing = closing?;
-        say_goodbye(ui, &closing, &context);
+        print_exit_summary(ui, &closing, &context);
         relayed?;
         shown?;
         let (ended, removed) = (played?, closing.removed);

@@ -222,7 +222,7 @@ fn said_dropped(feed: &EventReceiver, mut say: impl FnMut(&Event) -> io::Result<
 }
 
 /// What is left on the terminal once the terminal UI has gone, and in the log in any case.
-pub(crate) fn say_goodbye(ui: Ui, closing: &RunSummary, context: &RunContext) {
+pub(crate) fn print_exit_summary(ui: Ui, closing: &RunSummary, context: &RunContext) {
     let RunSummary { exchanges, bookings, missed, unjudged, failed, .. } = closing;
     tracing::info!(exchanges, bookings, missed, unjudged, failed, "ended");
     if ui != Ui::Tui {

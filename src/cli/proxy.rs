@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::address_space;
 use super::faults::{self, FaultArgs};
-use super::front::{Front, Ui, say_goodbye};
+use super::front::{Front, Ui, print_exit_summary};
 use super::judging::JudgingArgs;
 use super::limits::LimitArgs;
 use super::listeners::{DEFAULT, ListenerArgs};
@@ -148,7 +148,7 @@ async fn until_stopped(
     stop.cancel();
     let shown = front.end(&mut signals).await;
     let closing = closing?;
-    say_goodbye(ui, &closing, &context);
+    print_exit_summary(ui, &closing, &context);
     shown?;
     whole(closing)?;
     broken.map_or(Ok(Exit::Clean), |why| Err(anyhow::anyhow!(why)))

@@ -19,7 +19,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::faults::{self, FaultArgs};
-use super::front::{Front, Ui, say_goodbye};
+use super::front::{Front, Ui, print_exit_summary};
 use super::judging::JudgingArgs;
 use super::limits::LimitArgs;
 use super::listeners::{DEFAULT, ListenArgs, Listeners};
@@ -246,7 +246,7 @@ async fn play(
         None => Ok(()),
     };
     let closing = closing?;
-    say_goodbye(shown_ui, &closing, &context);
+    print_exit_summary(shown_ui, &closing, &context);
     shown?;
     let report = replay.report();
     tell(&report, ui, replay.fault())?;

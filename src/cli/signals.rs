@@ -133,7 +133,7 @@ mod hangup {
 /// Ends a session: in order, or at once if there is another signal. While a terminal UI is `on_screen`, nothing is
 /// written over it.
 pub(super) async fn end(session: Session, signals: &mut Signals, on_screen: bool) -> anyhow::Result<RunSummary> {
-    let at_once = session.at_once();
+    let at_once = session.force();
     let mut stopping = pin!(session.stop());
     tokio::select! {
         closing = &mut stopping => return Ok(closing),

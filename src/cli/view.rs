@@ -69,20 +69,20 @@ pub(super) fn run(view: View) -> anyhow::Result<Exit> {
     let follow = view.follow || ui == Ui::Tui;
     block_on(async {
         let mut signals = Signals::listen()?;
-        let (outlet, feed) = feed(EVENTS);
+        let (events, feed) = feed(EVENTS);
         let stop = CancellationToken::new();
         let reading = tokio::task::spawn_blocking({
             let stop = stop.clone();
             move || {
                 let told = SourceMode { follow, on_screen: ui == Ui::Tui };
-                let read = panics::catch(|| source.send_events(judge, &outlet, told, &stop));
+                let read = panics::catch(|| source.send_events(judge, &events, told, &stop));
                 let read = match read {
                     Ok(read) => read.map_err(anyhow::Error::from),
                     Err(panicked) => Err(anyhow::anyhow!("reading the recording {panicked}")),
                 };
                 if let (Err(error), Ui::Tui) = (&read, ui) {
                     // The screen stays until the user has seen it; if it has gone, the error says it at the end.
-                    outlet.send_blocking(Event::Notice(format!("The rest can't be shown: {error}")));
+                    events.send_blocking(Event::Notice(format!("The rest can't be shown: {error}")));
                 }
                 read
             }

@@ -76,7 +76,7 @@ impl Socket {
     }
 
     /// The flag that makes it end with a reset.
-    pub(crate) fn doom(&self) -> ResetFlag {
+    pub(crate) fn reset_flag(&self) -> ResetFlag {
         self.doomed.clone()
     }
 }
@@ -190,7 +190,7 @@ pub(crate) struct TlsConnection<S> {
     /// TLS itself; the handshake is done.
     pub stream: TlsStream<S>,
     /// Of the socket at the bottom.
-    pub doom: ResetFlag,
+    pub reset_flag: ResetFlag,
 }
 
 /// The reading side of [`TlsConnection`].
@@ -199,7 +199,7 @@ pub(crate) struct TlsReadSide<S>(ReadHalf<TlsStream<S>>);
 /// The writing side of [`TlsConnection`].
 pub(crate) struct TlsWriteSide<S> {
     half: WriteHalf<TlsStream<S>>,
-    doom: ResetFlag,
+    reset_flag: ResetFlag,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static> Transport for TlsConnection<S> {
@@ -208,14 +208,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static> Transport for Tl
 
     fn into_halves(self) -> (Self::ReadSide, Self::WriteSide) {
         let (input, half) = tokio::io::split(self.stream);
-        (TlsReadSide(input), TlsWriteSide { half, doom: self.doom })
+        (TlsReadSide(input), TlsWriteSide { half, reset_flag: self.reset_flag })
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static> WriteSide for TlsWriteSide<S> {
     /// Dropped without TLS's own farewell, and with a reset below it for those that don't look for one.
     fn reset(self) {
-        self.doom.set();
+        self.reset_flag.set();
     }
 }
 

@@ -176,12 +176,12 @@ async fn gather(mut body: WireBody) -> Result<Bytes, WireBody> {
             },
             Some(Err(error)) => Err(error),
         };
-        return Err(again(whole.freeze(), next, body));
+        return Err(with_rest(whole.freeze(), next, body));
     }
 }
 
 /// What was read, and the rest.
-fn again(read: Bytes, next: Result<Frame<Bytes>, BodyError>, rest: WireBody) -> WireBody {
+fn with_rest(read: Bytes, next: Result<Frame<Bytes>, BodyError>, rest: WireBody) -> WireBody {
     let ended = next.is_err() || rest.is_end_stream();
     let begin = futures_util::stream::iter([Ok(Frame::data(read)), next]);
     let rest = futures_util::stream::unfold((!ended).then_some(rest), |rest| async {

@@ -38,7 +38,7 @@ use crate::proxy::record::sink::ExchangeSender;
 use crate::proxy::relay::{ProxyShared, Relay};
 use crate::proxy::rewrite::Rewriter;
 use crate::proxy::server::limits::Limits;
-use crate::proxy::server::listener::{Listener, ListenerMode, refuse_handshake, secure};
+use crate::proxy::server::listener::{Listener, ListenerMode, refuse_handshake, tls_accept};
 use crate::proxy::upstream::Upstream;
 use crate::proxy::wire_fault::{HANDSHAKE_BROKEN_OFF, TlsFault};
 
@@ -57,7 +57,7 @@ pub struct Shutdown {
     /// Take no more connections and requests; let exchanges end.
     pub drain: CancellationToken,
     /// Don't wait for exchanges any longer: their grace time is over.
-    pub at_once: CancellationToken,
+    pub force: CancellationToken,
 }
 
 impl From<CancellationToken> for Shutdown {
@@ -78,7 +78,7 @@ pub async fn serve(
     limits: Limits,
     shutdown: impl Into<Shutdown>,
 ) -> ServerSummary {
-    let Shutdown { drain, at_once } = shutdown.into();
+    let Shutdown { drain, force: at_once } = shutdown.into();
     let grace = limits.grace;
     let (cut, tasks) = (CancellationToken::new(), TaskTracker::new());
     let common = Arc::new(ProxyShared::new(sink, limits, cut.clone()));
@@ -219,7 +219,7 @@ impl ListenerState {
             let detail = HANDSHAKE_BROKEN_OFF.to_owned();
             return (self.on_event)(ProxyEvent::NoHandshake { client: client_info.address, detail });
         }
-        match secure(stream, Arc::clone(tls), self.patience).await {
+        match tls_accept(stream, Arc::clone(tls), self.patience).await {
             Ok(wire) => self.serve_connection(wire, client_info, shutdown).await,
             Err(error) => {
                 let detail = handshake_trouble(&error, self.own_ca);

@@ -207,7 +207,7 @@ impl CaptureGuard {
     fn look(&mut self) {
         let Some(series) = self.series.as_mut().filter(|_| self.looked_at.elapsed() >= LOOK_EVERY) else { return };
         self.looked_at = Instant::now();
-        if series.is_there() {
+        if series.file_unchanged() {
             return;
         }
         let file = series.file().display().to_string();

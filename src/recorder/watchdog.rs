@@ -157,9 +157,9 @@ mod tests {
 
     #[test]
     fn a_disk_that_hangs_is_said_while_it_does() {
-        let (outlet, mut feed) = feed(16);
+        let (event_sender, mut feed) = feed(16);
         let not_handed_over = Arc::new(AtomicU64::new(1));
-        let stall = WriteWatchdog::new(outlet, Arc::clone(&not_handed_over));
+        let stall = WriteWatchdog::new(event_sender, Arc::clone(&not_handed_over));
         // Quick ones are nobody's business.
         for _ in 0..3 {
             stall.begins(0);
@@ -179,14 +179,14 @@ mod tests {
     }
     #[test]
     fn a_watch_that_panics_is_reported_and_starts_over() {
-        let (outlet, mut feed) = feed(16);
+        let (event_sender, mut feed) = feed(16);
         let mut looks = 0;
         let failing = move |state: &mut WatchState, shared: &WatchShared| {
             looks += 1;
             assert!(looks > 1, "on purpose");
             look(state, shared);
         };
-        let stall = WriteWatchdog::looked_at_by(failing, outlet, Arc::default());
+        let stall = WriteWatchdog::looked_at_by(failing, event_sender, Arc::default());
         stall.begins(0);
         let said = feed.events.blocking_recv().expect("something is said");
         assert!(matches!(&said, Event::Notice(words) if words.contains("was started again")), "{said:?}");
@@ -197,8 +197,8 @@ mod tests {
 
     #[test]
     fn a_watch_that_always_panics_gives_up_and_says_so() {
-        let (outlet, mut feed) = feed(16);
-        let stall = WriteWatchdog::looked_at_by(|_, _| panic!("on purpose"), outlet, Arc::default());
+        let (event_sender, mut feed) = feed(16);
+        let stall = WriteWatchdog::looked_at_by(|_, _| panic!("on purpose"), event_sender, Arc::default());
         stall.begins(0);
         for _ in 1..STARTS {
             feed.events.blocking_recv().expect("something is said");

@@ -45,7 +45,7 @@ impl ApiCall<'_> {
             Stage::C1 | Stage::C2 => self.quote(book),
             Stage::B => self.book(book),
             Stage::OrderQuoteDelete => {
-                book.let_go(&self.key);
+                book.release(&self.key);
                 Ok(ApiReply::NoContent)
             }
             Stage::OrderDelete => self.delete(book),
@@ -77,7 +77,7 @@ impl ApiCall<'_> {
         let asked = request::read(&body, self.stage, self.uris, self.misbehaviours)?;
         let lines = self.assess(book, &asked)?;
         if lines.iter().any(|line| line.problem.is_some()) {
-            book.let_go(&self.key);
+            book.release(&self.key);
             return Ok(ApiReply::Order(409, self.builder(book).proposal(self.stage, &asked, &lines, None)));
         }
         let places = lines.iter().filter_map(|line| line.pair).map(|pair| pair.listing).collect();

@@ -206,7 +206,7 @@ impl Book {
     }
 
     /// Lets go of the places held under `key`, if any.
-    pub(super) fn let_go(&mut self, key: &BookingKey) {
+    pub(super) fn release(&mut self, key: &BookingKey) {
         self.leases.remove(key);
     }
 
@@ -223,7 +223,7 @@ impl Book {
                 "the sandbox has taken as many Orders as it can keep",
             ));
         }
-        self.let_go(key);
+        self.release(key);
         for line in lines {
             self.change_places(line.pair.listing, line.start, 1);
         }

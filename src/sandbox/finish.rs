@@ -26,7 +26,7 @@ pub(super) fn finish(
     match reply {
         Ok(ApiReply::NoContent) => SandboxAnswer { status: 204, headers: Headers::default(), body: Bytes::new() },
         Ok(ApiReply::Order(status, mut order)) => {
-            spoil_order(&mut order, stage, uris, misbehaviours);
+            apply_to_order(&mut order, stage, uris, misbehaviours);
             answer(status, booking, order.to_string())
         }
         Ok(ApiReply::OrdersPage(page)) => answer(200, booking, page.to_string()),
@@ -65,7 +65,7 @@ fn refuse(problem: &Problem, booking: &str, misbehaviours: Misbehaviours) -> San
     answer(status, booking, error.to_string())
 }
 
-fn spoil_order(order: &mut Value, stage: Stage, uris: &Uris, misbehaviours: Misbehaviours) {
+fn apply_to_order(order: &mut Value, stage: Stage, uris: &Uris, misbehaviours: Misbehaviours) {
     let direct = order["brokerRole"] == "https://openactive.io/NoBroker";
     let Some(root) = order.as_object_mut() else { return };
     for misbehaviour in misbehaviours.iter() {

@@ -16,7 +16,7 @@ const AGAIN: Duration = Duration::from_secs(10);
 const REMEMBERED: usize = 64;
 
 /// Tells incidents to a front end.
-pub(crate) fn teller(events: EventSender) -> EventHandler {
+pub(crate) fn event_handler(events: EventSender) -> EventHandler {
     let (unread, told) = (AtomicU64::new(0), Mutex::new(Vec::<(ProxyEvent, Instant)>::new()));
     Arc::new(move |incident| {
         if let ProxyEvent::Unread { authority } = incident {
@@ -60,8 +60,8 @@ mod tests {
 
     #[test]
     fn the_same_trouble_is_one_line_and_unread_ones_are_counted() {
-        let (outlet, mut feed) = feed(16);
-        let on_event = teller(outlet);
+        let (event_sender, mut feed) = feed(16);
+        let on_event = event_handler(event_sender);
         let client = "192.0.2.1".parse().unwrap();
         for _ in 0..3 {
             on_event(ProxyEvent::TurnedAway { client });

@@ -137,19 +137,19 @@ impl ExchangeList {
         self.bytes += weight(&judged);
         self.kept.push_back(judged);
         while self.kept.len() > MAX_KEPT || (self.bytes > MAX_BYTES && self.kept.len() > 1) {
-            self.let_go();
+            self.evict_oldest();
         }
     }
 
     /// Takes note of so many that are not kept. What is kept is let go before them, but for what is in view.
     pub(super) fn pass_over(&mut self, count: u64) {
         while !self.kept.is_empty() {
-            self.let_go();
+            self.evict_oldest();
         }
         self.first += count;
     }
 
-    fn let_go(&mut self) {
+    fn evict_oldest(&mut self) {
         let Some(oldest) = self.kept.pop_front() else { return };
         let number = self.first;
         self.first += 1;

@@ -80,17 +80,17 @@ impl ViewSource {
     pub(crate) fn send_events(
         self,
         judge: Judge,
-        outlet: &EventSender,
+        events: &EventSender,
         told: SourceMode,
         stop: &CancellationToken,
     ) -> Result<(), ViewError> {
-        let mut teller = ViewJudge::new(judge, outlet);
+        let mut view_judge = ViewJudge::new(judge, events);
         match self {
-            Self::ReadOnce(recording) => tell_once(recording, &mut teller, stop)?,
-            Self::Capture(reader) => drop(tell_capture(reader, &mut teller, told, stop)?),
+            Self::ReadOnce(recording) => tell_once(recording, &mut view_judge, stop)?,
+            Self::Capture(reader) => drop(tell_capture(reader, &mut view_judge, told, stop)?),
         }
-        if teller.coverage.left().is_some() {
-            teller.tell_coverage();
+        if view_judge.coverage.left().is_some() {
+            view_judge.tell_coverage();
         }
         Ok(())
     }
@@ -99,7 +99,7 @@ impl ViewSource {
 /// Judges and tells.
 struct ViewJudge<'o> {
     judge: Judge,
-    outlet: &'o EventSender,
+    events: &'o EventSender,
     coverage: Throttle,
     progress: Throttle,
     told: u64,
@@ -108,9 +108,9 @@ struct ViewJudge<'o> {
 }
 
 impl<'o> ViewJudge<'o> {
-    fn new(judge: Judge, outlet: &'o EventSender) -> Self {
+    fn new(judge: Judge, events: &'o EventSender) -> Self {
         let (coverage, progress) = (Throttle::new(COVERAGE_EVERY), Throttle::new(PROGRESS_EVERY));
-        Self { judge, outlet, coverage, progress, told: 0, kept: None }
+        Self { judge, events, coverage, progress, told: 0, kept: None }
     }
 
     /// Judges an exchange and tells it. `recorded`: how many there are so far, if that is known. False if the front end has
@@ -122,7 +122,7 @@ impl<'o> ViewJudge<'o> {
         }
         let slow = self.judge.slow_rule().map(|slow| Event::Notice(slow.to_string()));
         self.tell(Event::Exchange(Arc::new(judged)), 1, recorded)
-            && slow.is_none_or(|slow| self.outlet.send_blocking(slow))
+            && slow.is_none_or(|slow| self.events.send_blocking(slow))
     }
 
     /// Tells an event that is about so many exchanges.
@@ -130,7 +130,7 @@ impl<'o> ViewJudge<'o> {
         self.coverage.changed();
         self.progress.changed();
         self.told += exchanges;
-        self.outlet.send_blocking(event) && self.tell_progress(recorded)
+        self.events.send_blocking(event) && self.tell_progress(recorded)
     }
 
     /// Tells how far it is, if it is time to.
@@ -141,7 +141,7 @@ impl<'o> ViewJudge<'o> {
         };
         let recorded = recorded.filter(|&recorded| is_due(&mut self.progress, recorded));
         let progress = recorded.map(|recorded| Event::Progress(Progress { recorded, judged, lag: Duration::ZERO }));
-        progress.is_none_or(|progress| self.outlet.send_blocking(progress))
+        progress.is_none_or(|progress| self.events.send_blocking(progress))
             && (!self.coverage.is_due() || self.tell_coverage())
     }
 
@@ -150,13 +150,13 @@ impl<'o> ViewJudge<'o> {
             Some(kept) => kept.coverage(self.judge.book()),
             None => self.judge.coverage(),
         };
-        self.outlet.send_blocking(Event::Coverage(Arc::new(coverage)))
+        self.events.send_blocking(Event::Coverage(Arc::new(coverage)))
     }
 }
 
 fn tell_once(
     recording: capture::Recording,
-    teller: &mut ViewJudge<'_>,
+    view_judge: &mut ViewJudge<'_>,
     stop: &CancellationToken,
 ) -> Result<(), ViewError> {
     let oddities = recording.oddities;
@@ -167,7 +167,7 @@ fn tell_once(
         }
         match exchange {
             Ok(exchange) => {
-                if !teller.judge(exchange, None, None) {
+                if !view_judge.judge(exchange, None, None) {
                     break;
                 }
             }
@@ -176,7 +176,7 @@ fn tell_once(
     }
     let told = oddities.list().into_iter().map(|oddity| oddity.to_string());
     for notice in told.chain(fault.iter().map(ToString::to_string)) {
-        if !teller.outlet.send_blocking(Event::Notice(notice)) {
+        if !view_judge.events.send_blocking(Event::Notice(notice)) {
             break;
         }
     }
@@ -227,11 +227,11 @@ impl RecordingParts {
 /// False if the front end has gone.
 fn tell_capture(
     mut reader: CaptureReader,
-    teller: &mut ViewJudge<'_>,
+    view_judge: &mut ViewJudge<'_>,
     told: SourceMode,
     stop: &CancellationToken,
 ) -> Result<bool, ViewError> {
-    let key = VerdictsKey::of(&teller.judge);
+    let key = VerdictsKey::of(&view_judge.judge);
     let mut parts = RecordingParts { key, before: Some(CaptureId::default()), unseen: Vec::new(), writer: None };
     // Exchanges of the parts before this one.
     let (mut next, mut before) = (0, 0);
@@ -242,34 +242,34 @@ fn tell_capture(
         if next == 0
             && end > 0
             && parts.writer.is_none()
-            && let Some(mut kept) = parts.kept(&reader, &teller.judge, end)
+            && let Some(mut kept) = parts.kept(&reader, &view_judge.judge, end)
         {
-            if !tell_kept(&mut kept, &reader, before, told, teller, stop)? {
+            if !tell_kept(&mut kept, &reader, before, told, view_judge, stop)? {
                 return Ok(false);
             }
-            teller.kept = Some(kept.totals().clone());
+            view_judge.kept = Some(kept.totals().clone());
             next = end;
         }
         if next < end && !parts.unseen.is_empty() {
             // What came before has a bearing on what comes now.
-            teller.kept = None;
+            view_judge.kept = None;
             for file in parts.unseen.drain(..) {
                 for exchange in CaptureReader::open(&file)?.into_exchanges(0) {
                     if stop.is_cancelled() {
                         return Ok(true);
                     }
-                    teller.judge.judge(Arc::new(exchange?));
+                    view_judge.judge.judge(Arc::new(exchange?));
                 }
             }
         }
         while next < end && !stop.is_cancelled() {
-            if !teller.judge(reader.exchange(next)?, Some(before + end), parts.writer.as_mut()) {
+            if !view_judge.judge(reader.exchange(next)?, Some(before + end), parts.writer.as_mut()) {
                 return Ok(false);
             }
             next += 1;
         }
         if !stop.is_cancelled() && next > 0 {
-            parts.seal(&reader, &teller.judge);
+            parts.seal(&reader, &view_judge.judge);
         }
         if !told.follow {
             break;
@@ -277,13 +277,13 @@ fn tell_capture(
         match behind {
             Some(part) => {
                 let file = part.file().display().to_string();
-                if !teller.outlet.send_blocking(Event::Recording(RecordingStatus::On { file, missed: 0 })) {
+                if !view_judge.events.send_blocking(Event::Recording(RecordingStatus::On { file, missed: 0 })) {
                     return Ok(false);
                 }
                 before += end;
                 (reader, next) = (part, 0);
             }
-            None if !teller.tell_progress(Some(before + end)) => return Ok(false),
+            None if !view_judge.tell_progress(Some(before + end)) => return Ok(false),
             None => std::thread::sleep(POLL),
         }
     }
@@ -296,7 +296,7 @@ fn tell_kept(
     reader: &CaptureReader,
     before: u64,
     told: SourceMode,
-    teller: &mut ViewJudge<'_>,
+    view_judge: &mut ViewJudge<'_>,
     stop: &CancellationToken,
 ) -> Result<bool, ViewError> {
     let (end, mut row) = (kept.len(), 0);
@@ -316,17 +316,17 @@ fn tell_kept(
         sought &= !has_failure;
         if !told.on_screen || stops_here || first + LISTED >= end {
             for (at, judged) in (first..).zip(rows) {
-                if stop.is_cancelled() || !teller.tell(Event::Exchange(Arc::new(whole(at, judged)?)), 1, recorded) {
+                if stop.is_cancelled() || !view_judge.tell(Event::Exchange(Arc::new(whole(at, judged)?)), 1, recorded) {
                     return Ok(false);
                 }
             }
             continue;
         }
         // Each is about many exchanges: few of them are under way at once.
-        while teller.outlet.waiting() > MAX_BLOCKS && !stop.is_cancelled() && !teller.outlet.is_closed() {
+        while view_judge.events.waiting() > MAX_BLOCKS && !stop.is_cancelled() && !view_judge.events.is_closed() {
             std::thread::sleep(Duration::from_millis(1));
         }
-        if stop.is_cancelled() || !teller.tell(Event::Past(rows), count, recorded) {
+        if stop.is_cancelled() || !view_judge.tell(Event::Past(rows), count, recorded) {
             return Ok(false);
         }
     }

@@ -44,7 +44,7 @@ struct LogLengths {
 const LENGTHS: LogLengths = LogLengths { long: LONG, little: 8 << 20, longest: 256 << 20 };
 
 /// How long that is waited for, at most. What is answered meanwhile waits in memory, for less than the second that it may.
-const MOMENT: Duration = Duration::from_millis(200);
+const TRUNCATE_WAIT: Duration = Duration::from_millis(200);
 
 /// Bytes of a page in the log, with its header.
 const FRAME: u64 = PAGE as u64 + 24;
@@ -152,7 +152,7 @@ impl Checkpoints {
         if length >= longest {
             self.shared.rested(None);
         } else if left <= little && !under_way {
-            self.shared.rested(Some(MOMENT));
+            self.shared.rested(Some(TRUNCATE_WAIT));
         }
     }
 }

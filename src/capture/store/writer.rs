@@ -157,7 +157,7 @@ impl CaptureWriter {
     }
 
     /// True if the file still has its name: nobody has deleted it, or put another in its place.
-    pub(crate) fn is_there(&self) -> bool {
+    pub(crate) fn file_unchanged(&self) -> bool {
         identity(&self.file).is_some_and(|found| found == self.identity)
     }
 

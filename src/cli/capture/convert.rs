@@ -66,8 +66,8 @@ pub(super) fn convert(convert: &Convert) -> anyhow::Result<Exit> {
 }
 
 fn write(convert: &Convert, always_redacted: bool) -> anyhow::Result<Exit> {
-    let outlet = convert.target.outlet(always_redacted)?;
-    let recording = outlet.open(&convert.file)?;
+    let target_writer = convert.target.writer(always_redacted)?;
+    let recording = target_writer.open(&convert.file)?;
     let mut chosen = Filtered::new(convert.filter.as_ref(), &convert.file, &recording.meta, convert.target.rules())?;
     let exchanges = recording.exchanges.filter_map(|exchange| match exchange {
         Ok(exchange) => {
@@ -76,30 +76,30 @@ fn write(convert: &Convert, always_redacted: bool) -> anyhow::Result<Exit> {
         }
         Err(error) => Some(Err(error)),
     });
-    outlet.end(written(&outlet, &recording.meta, exchanges))
+    target_writer.end(written(&target_writer, &recording.meta, exchanges))
 }
 
 /// Runs `umpire capture merge …`.
 pub(super) fn merge(merge: &Merge) -> anyhow::Result<Exit> {
-    let outlet = merge.target.outlet(false)?;
-    let recordings = merge.files.iter().map(|file| outlet.open(file)).collect::<Result<Vec<_>, _>>()?;
+    let target_writer = merge.target.writer(false)?;
+    let recordings = merge.files.iter().map(|file| target_writer.open(file)).collect::<Result<Vec<_>, _>>()?;
     let meta = merged(&merge.files, recordings.iter().map(|recording| &recording.meta))?;
     let exchanges = capture::merge(recordings.into_iter().map(|recording| recording.exchanges).collect());
-    outlet.end(written(&outlet, &meta, exchanges))
+    target_writer.end(written(&target_writer, &meta, exchanges))
 }
 
 /// Writes a recording; what there is to say of it.
 fn written(
-    outlet: &TargetWriter,
+    target_writer: &TargetWriter,
     meta: &Meta,
     exchanges: impl Iterator<Item = Result<Exchange, CaptureError>>,
 ) -> anyhow::Result<SafeText> {
-    let mut writer = outlet.create(meta)?;
+    let mut writer = target_writer.create(meta)?;
     for exchange in exchanges {
         writer.append(exchange?)?;
     }
     let count = text::count(writer.finish()?, "exchange");
-    Ok(safe_format!("{count} in {}, {}", outlet.name(), outlet.said()))
+    Ok(safe_format!("{count} in {}, {}", target_writer.name(), target_writer.said()))
 }
 
 /// What is known of all recordings together. Two that went to different booking systems can't be one.
@@ -136,12 +136,12 @@ pub(super) fn prune(prune: &Prune) -> anyhow::Result<Exit> {
     if prune.selection.is_everything() {
         bail!("say which exchanges: with --filter, --since, --until, --path, --booking or --stage");
     }
-    let outlet = prune.target.outlet(false)?;
-    outlet.end(pruned(prune, &outlet))
+    let target_writer = prune.target.writer(false)?;
+    target_writer.end(pruned(prune, &target_writer))
 }
 
-fn pruned(prune: &Prune, outlet: &TargetWriter) -> anyhow::Result<SafeText> {
-    let recording = outlet.open(&prune.file)?;
+fn pruned(prune: &Prune, target_writer: &TargetWriter) -> anyhow::Result<SafeText> {
+    let recording = target_writer.open(&prune.file)?;
     let mut filtered = Filtered::new(prune.selection.filter(), &prune.file, &recording.meta, prune.target.rules())?;
     let mut before = 0_u64;
     let mut writer = None;
@@ -153,7 +153,7 @@ fn pruned(prune: &Prune, outlet: &TargetWriter) -> anyhow::Result<SafeText> {
             // Begun with the first exchange, so that a stream of none is none.
             let writer = match &mut writer {
                 Some(writer) => writer,
-                None => writer.insert(outlet.create(&recording.meta)?),
+                None => writer.insert(target_writer.create(&recording.meta)?),
             };
             writer.append(Arc::unwrap_or_clone(exchange))?;
         }
@@ -163,5 +163,5 @@ fn pruned(prune: &Prune, outlet: &TargetWriter) -> anyhow::Result<SafeText> {
         bail!("{}: nothing would be left of its {before}; nothing was written", prune.file.display());
     };
     let count = writer.finish()?;
-    Ok(safe_format!("{count} of {before} in {}, {}", outlet.name(), outlet.said()))
+    Ok(safe_format!("{count} of {before} in {}, {}", target_writer.name(), target_writer.said()))
 }

@@ -50,21 +50,21 @@ struct SplitBy {
 
 /// Runs `umpire capture split …`.
 pub(super) fn run(split: &Split) -> anyhow::Result<Exit> {
-    let outlet = split.target.outlet(false)?;
-    if outlet.is_stdout() {
+    let target_writer = split.target.writer(false)?;
+    if target_writer.is_stdout() {
         anyhow::bail!("several files are written, so standard output can't be one of them: give a name to -o");
     }
-    let written = if split.by.booking { by_booking(split, &outlet)? } else { in_order(split, &outlet)? };
+    let written = if split.by.booking { by_booking(split, &target_writer)? } else { in_order(split, &target_writer)? };
     let line =
         |(file, count): &(PathBuf, u64)| safe_format!("{} in {}", text::count(*count, "exchange"), file.display());
-    let in_all = safe_format!("{}, {}", text::count(written.len() as u64, "file"), outlet.said());
-    outlet.end(Ok(SafeText::join(written.iter().map(line).chain([in_all]), "\n")))
+    let in_all = safe_format!("{}, {}", text::count(written.len() as u64, "file"), target_writer.said());
+    target_writer.end(Ok(SafeText::join(written.iter().map(line).chain([in_all]), "\n")))
 }
 
 type WrittenFiles = Vec<(PathBuf, u64)>;
 
-fn in_order(split: &Split, outlet: &TargetWriter) -> anyhow::Result<WrittenFiles> {
-    let recording = outlet.open(&split.file)?;
+fn in_order(split: &Split, target_writer: &TargetWriter) -> anyhow::Result<WrittenFiles> {
+    let recording = target_writer.open(&split.file)?;
     let mut written = WrittenFiles::new();
     let mut current: Option<(TargetRecording, jiff::Timestamp)> = None;
     for exchange in recording.exchanges {
@@ -81,7 +81,7 @@ fn in_order(split: &Split, outlet: &TargetWriter) -> anyhow::Result<WrittenFiles
             Some(current) => current,
             None => {
                 let file = numbered(&split.target.output, written.len() as u32 + 1);
-                let output = outlet.create_part(&file, &recording.meta)?;
+                let output = target_writer.create_part(&file, &recording.meta)?;
                 current.insert((output, exchange.started))
             }
         };
@@ -93,18 +93,18 @@ fn in_order(split: &Split, outlet: &TargetWriter) -> anyhow::Result<WrittenFiles
     Ok(written)
 }
 
-fn by_booking(split: &Split, outlet: &TargetWriter) -> anyhow::Result<WrittenFiles> {
+fn by_booking(split: &Split, target_writer: &TargetWriter) -> anyhow::Result<WrittenFiles> {
     let mut names = BTreeSet::new();
-    for exchange in outlet.open(&split.file)?.exchanges {
+    for exchange in target_writer.open(&split.file)?.exchanges {
         names.insert(booking(&exchange?));
     }
     let names: Vec<Option<Arc<str>>> = names.into_iter().collect();
     let mut written = WrittenFiles::new();
     for names in names.chunks(AT_ONCE) {
-        let recording = outlet.open_again(&split.file)?;
+        let recording = target_writer.open_again(&split.file)?;
         let mut outputs = HashMap::new();
         for name in names {
-            outputs.insert(name.clone(), create(split, outlet, name.as_deref(), &recording.meta)?);
+            outputs.insert(name.clone(), create(split, target_writer, name.as_deref(), &recording.meta)?);
         }
         for exchange in recording.exchanges {
             let exchange = exchange?;
@@ -123,12 +123,12 @@ fn by_booking(split: &Split, outlet: &TargetWriter) -> anyhow::Result<WrittenFil
 
 fn create(
     split: &Split,
-    outlet: &TargetWriter,
+    target_writer: &TargetWriter,
     name: Option<&str>,
     meta: &Meta,
 ) -> Result<TargetRecording, CaptureError> {
     let file = crate::capture::named(&split.target.output, name.unwrap_or("other"));
-    outlet.create_part(&file, meta)
+    target_writer.create_part(&file, meta)
 }
 
 fn finish(writer: TargetRecording, written: &mut WrittenFiles) -> Result<(), CaptureError> {

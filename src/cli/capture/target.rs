@@ -64,9 +64,9 @@ impl OutputTarget {
     }
 
     /// What writes there. Personal data are taken out of what is made to be given away; of captures too if `always`.
-    pub(super) fn outlet(&self, always: bool) -> anyhow::Result<TargetWriter> {
-        let outlet = TargetWriter::new(&self.output, self.force, &self.redaction, self.config.as_ref(), always)?;
-        Ok(TargetWriter { streamed: self.streamed, ..outlet })
+    pub(super) fn writer(&self, always: bool) -> anyhow::Result<TargetWriter> {
+        let target_writer = TargetWriter::new(&self.output, self.force, &self.redaction, self.config.as_ref(), always)?;
+        Ok(TargetWriter { streamed: self.streamed, ..target_writer })
     }
 }
 

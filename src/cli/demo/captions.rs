@@ -106,15 +106,15 @@ mod tests {
 
     /// What the front end gets of these events and captions, all of which are there before the relay runs.
     async fn shown(events: &[Event], captions: &[(u64, &str)]) -> Vec<String> {
-        let (outlet, session) = feed(64);
+        let (event_sender, session) = feed(64);
         let (relay, sender, mut feed) = CaptionMerger::new(session, 8);
         for &(calls, text) in captions {
             sender.send(Caption { calls, text: text.to_owned() }).await.unwrap();
         }
         for event in events {
-            outlet.send(event.clone());
+            event_sender.send(event.clone());
         }
-        drop((outlet, sender));
+        drop((event_sender, sender));
         relay.run().await;
         let mut shown = Vec::new();
         while let Some(event) = feed.events.recv().await {

@@ -53,7 +53,7 @@ use crate::proxy::relay::{ProxiedResponse, Relay};
 use crate::proxy::upstream::{BodyError, Informational, InformationalResponse, WireBody};
 
 /// How long a connection without an exchange is waited for after GOAWAY, so that the broker closes it.
-const FAREWELL: Duration = Duration::from_secs(1);
+const GOAWAY_GRACE: Duration = Duration::from_secs(1);
 
 /// How many more exchanges a broker may reset than it let end. Past it the connection is closed with ENHANCE_YOUR_CALM:
 /// requests that are taken back at once cost the booking system much and the broker nothing.
@@ -148,13 +148,13 @@ pub(super) async fn run<W>(
                     resets = 0;
                 }
                 if exchanges.is_empty() {
-                    idle.as_mut().reset(Instant::now() + if closing { FAREWELL } else { idle_timeout });
+                    idle.as_mut().reset(Instant::now() + if closing { GOAWAY_GRACE } else { idle_timeout });
                 }
             }
             () = shutdown.cancelled(), if !closing => {
                 closing = true;
                 connection.graceful_shutdown();
-                idle.as_mut().reset(Instant::now() + FAREWELL);
+                idle.as_mut().reset(Instant::now() + GOAWAY_GRACE);
             }
             accepted = poll_fn(|cx| unflushed.poll(&io, || pin!(connection.accept()).poll(cx))) => match accepted {
                 Some(Ok((request, respond))) => {
@@ -189,7 +189,7 @@ pub(super) async fn run<W>(
                     return tracing::debug!("closed; the broker took no leave");
                 }
                 // What is still to be flushed is given as long as any answer that the broker doesn't take.
-                let wait = if closing { limits.stall_timeout } else { FAREWELL };
+                let wait = if closing { limits.stall_timeout } else { GOAWAY_GRACE };
                 if closing {
                     overdue = true;
                 } else {

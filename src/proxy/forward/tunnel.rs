@@ -44,7 +44,7 @@ pub struct Tunnel<I, O: WriteSide> {
 pub(crate) struct ResetOnDrop<O: WriteSide> {
     /// Always there, but in [`Drop`].
     output: Option<O>,
-    doom: ResetFlag,
+    reset_flag: ResetFlag,
 }
 
 impl<I: ReadSide, O: WriteSide> Tunnel<I, O> {
@@ -52,7 +52,7 @@ impl<I: ReadSide, O: WriteSide> Tunnel<I, O> {
     pub fn new(buf: BytesMut, io: I, output: O) -> Self {
         Self {
             input: PrefixedIo { prefix: buf, io },
-            output: ResetOnDrop { output: Some(output), doom: ResetFlag::default() },
+            output: ResetOnDrop { output: Some(output), reset_flag: ResetFlag::default() },
         }
     }
 
@@ -116,7 +116,7 @@ impl ForwardProxy {
             }
             return relay.broken_handshake(client_info.connection).await;
         }
-        let doom = tunnel.output.doom.clone();
+        let reset_flag = tunnel.output.reset_flag.clone();
         let handshake = TlsAcceptor::from(self.forward.tls_for(&host)).accept(tunnel);
         let handshake = tokio::time::timeout(patience, handshake).await.unwrap_or_else(|_| {
             Err(io::Error::new(
@@ -127,7 +127,8 @@ impl ForwardProxy {
         match handshake {
             Ok(stream) => {
                 drop(
-                    run(TlsConnection { stream, doom }, Route::To(relay), client_info, &self.on_event, shutdown).await,
+                    run(TlsConnection { stream, reset_flag }, Route::To(relay), client_info, &self.on_event, shutdown)
+                        .await,
                 );
             }
             Err(error) => relay.no_handshake(client_info.connection, handshake_trouble(&error, true)).await,
@@ -209,7 +210,7 @@ impl<O: WriteSide> ResetOnDrop<O> {
 
 impl<O: WriteSide> Drop for ResetOnDrop<O> {
     fn drop(&mut self) {
-        if self.doom.is_set()
+        if self.reset_flag.is_set()
             && let Some(output) = self.output.take()
         {
             output.reset();
@@ -219,7 +220,7 @@ impl<O: WriteSide> Drop for ResetOnDrop<O> {
 
 impl<O: WriteSide> WriteSide for ResetOnDrop<O> {
     fn reset(self) {
-        self.doom.set();
+        self.reset_flag.set();
     }
 }
 

@@ -81,15 +81,15 @@ pub(crate) async fn refuse_handshake(mut stream: TcpStream, patience: Duration) 
 }
 
 /// The handshake, the broker being given that long.
-pub(crate) async fn secure(
+pub(crate) async fn tls_accept(
     stream: TcpStream,
     tls: Arc<ServerConfig>,
     patience: Duration,
 ) -> io::Result<TlsConnection<Socket>> {
     let socket = Socket::new(stream);
-    let doom = socket.doom();
+    let reset_flag = socket.reset_flag();
     let stream = tokio::time::timeout(patience, TlsAcceptor::from(tls).accept(socket))
         .await
         .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, format!("no handshake within {patience:?}")))??;
-    Ok(TlsConnection { stream, doom })
+    Ok(TlsConnection { stream, reset_flag })
 }

@@ -68,7 +68,7 @@ const GATHER: usize = 64 * 1024;
 
 /// How long the rest of a short body is waited for, so that it goes out with its head: most clients send the two one right
 /// behind the other. Past it the head goes out alone, and the body follows as it comes.
-const MOMENT: Duration = Duration::from_millis(5);
+const BODY_COALESCE_WAIT: Duration = Duration::from_millis(5);
 
 /// How long the booking system may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -263,7 +263,7 @@ impl UpstreamClient {
         let expects = has_token(fields, "expect", "100-continue");
         // HTTP/1.1 has to say in the head that there is a body; HTTP/2 may leave that open.
         if unknown && !expects {
-            body = known_if_empty(body, MOMENT).await.map_err(|error| self.unsent(&error))?;
+            body = known_if_empty(body, BODY_COALESCE_WAIT).await.map_err(|error| self.unsent(&error))?;
         }
         let shape = RequestShape {
             method: method.as_str(),
@@ -282,7 +282,9 @@ impl UpstreamClient {
                 |wait, cx: &mut Context<'_>| gather(&mut body, &mut coding, &trailers, &mut start, wait, cx);
             let gathered = match poll_fn(|cx| gathering(false, cx)).await {
                 Ok(false) if shape.size.is_some_and(|size| size <= GATHER as u64) => {
-                    tokio::time::timeout(MOMENT, poll_fn(|cx| gathering(true, cx))).await.unwrap_or(Ok(false))
+                    tokio::time::timeout(BODY_COALESCE_WAIT, poll_fn(|cx| gathering(true, cx)))
+                        .await
+                        .unwrap_or(Ok(false))
                 }
                 gathered => gathered,
             };

@@ -33,7 +33,7 @@ const MOST: usize = 16;
 const IDLE: Duration = Duration::from_mins(1);
 
 /// How long it is believed of a booking system that it speaks HTTP/1.1 only.
-const BELIEVED: Duration = Duration::from_mins(10);
+const H1_ONLY_TTL: Duration = Duration::from_mins(10);
 
 /// One connection.
 pub(crate) struct H2Connection {
@@ -88,7 +88,7 @@ impl H2Pool {
             if let Some(shared) = state.with_room() {
                 return Ok(PooledConnection::Http2(shared));
             }
-            if alpn == Alpn::Either && state.chose_http1.is_some_and(|at| at.elapsed() < BELIEVED) {
+            if alpn == Alpn::Either && state.chose_http1.is_some_and(|at| at.elapsed() < H1_ONLY_TTL) {
                 return Ok(PooledConnection::Http1);
             }
             if let Some(connecting) = &state.connecting
