@@ -32,7 +32,8 @@ use crate::panics::{self, Panicked};
 use crate::proxy::record::sink::{ExchangeReceiver, QueuedExchange};
 use crate::redact::Redactor;
 use crate::rules::{Judge, RuleBook};
-use judge_queue::{JudgeIsGone, JudgeQueue, backlog};
+pub(crate) use judge_queue::JudgeBacklog;
+use judge_queue::{JudgeIsGone, JudgeQueue, JudgeQueueReceiver, judge_queue};
 use judging::LiveJudge;
 pub(crate) use judging::{failed_in_words, unjudged_in_words};
 use keeper::CaptureGuard;
@@ -88,6 +89,7 @@ pub struct Recorder {
     /// The capture, if it is one file.
     capture: Option<PathBuf>,
     judging: LiveJudge,
+    to_judge: (JudgeQueue, JudgeQueueReceiver),
 }
 
 impl Recorder {
@@ -105,7 +107,12 @@ impl Recorder {
         // The verdicts on a part rest on the parts before it: those of a rotated recording are kept when it is looked at.
         let capture = keeper.file().filter(|_| !keeper.is_rotated()).map(Path::to_owned);
         let judging = LiveJudge::new(judge, events, new_rules).keeping_verdicts(capture.as_deref());
-        Self { intake, redactor, keeper, capture, judging }
+        Self { intake, redactor, keeper, capture, judging, to_judge: judge_queue() }
+    }
+
+    /// How much the judge has before it.
+    pub(crate) fn backlog(&self) -> JudgeBacklog {
+        self.to_judge.0.backlog()
     }
 
     /// To be cancelled when the end can't wait for the judge any longer: what still waits is recorded, and not judged.
@@ -121,8 +128,7 @@ impl Recorder {
     /// Runs until the proxy is gone and everything it handed over is recorded and judged. Blocks: call it on a thread. The
     /// judge has a thread of its own, which has ended when this returns.
     pub fn run(self) -> RunSummary {
-        let Self { intake, redactor, keeper, capture, judging } = self;
-        let (backlog, waiting) = backlog();
+        let Self { intake, redactor, keeper, capture, judging, to_judge: (backlog, waiting) } = self;
         let judge = std::thread::Builder::new().name("judge".to_owned());
         let judging = judge.spawn(move || panics::catch(|| judging.run(&waiting)));
         let mut recording = RecordLoop::new(intake, redactor, keeper, backlog);

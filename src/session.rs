@@ -28,7 +28,7 @@ use crate::proxy::upstream::Upstream;
 use crate::proxy::upstream::live::OwnListenAddrs;
 use crate::proxy::wire_fault::TlsFault;
 use crate::proxy::{Limits, Listener, ListenerMode, Shutdown, serve};
-use crate::recorder::{BypassLinkDetector, Recorder, RuleBookSlot, RunSummary};
+use crate::recorder::{BypassLinkDetector, JudgeBacklog, Recorder, RuleBookSlot, RunSummary};
 use crate::redact::{RedactError, Redactor};
 use crate::rules::{BookingSystemInfo, Judge, RuleBook};
 use parts::SessionFailure;
@@ -180,6 +180,7 @@ pub struct Session {
     /// Comes when the recorder has ended.
     recorder: oneshot::Receiver<RunSummary>,
     judging_deadline: CancellationToken,
+    backlog: JudgeBacklog,
     grace: Duration,
     reload: Option<JoinHandle<()>>,
 }
@@ -226,7 +227,8 @@ impl Session {
         let new_rules = RuleBookSlot::default();
         let recorder = Recorder::new(intake, redactor, series, judge, events.clone(), new_rules.clone())
             .watching_links(options.links.watch(&specs));
-        let (judging_deadline, grace) = (recorder.judging_deadline(), options.limits.grace);
+        let (judging_deadline, backlog, grace) =
+            (recorder.judging_deadline(), recorder.backlog(), options.limits.grace);
         let (ended, recorded) = oneshot::channel();
         let (drained, broken) = (CancellationToken::new(), SessionFailure::default());
         let run = {
@@ -274,6 +276,7 @@ impl Session {
             drained,
             recorder,
             judging_deadline,
+            backlog,
             grace,
             reload,
         };
@@ -284,6 +287,11 @@ impl Session {
     pub fn broken(&self) -> impl Future<Output = String> + use<> {
         let broken = self.broken.clone();
         async move { broken.wait().await }
+    }
+
+    /// How much the judge has before it.
+    pub(crate) fn backlog(&self) -> JudgeBacklog {
+        self.backlog.clone()
     }
 
     /// Cancelled, it makes [`Self::stop`] wait for exchanges under way no longer.

@@ -17,6 +17,7 @@ use std::time::Duration;
 use super::stdio::note;
 use crate::recorder::RunSummary;
 use crate::session::Session;
+use crate::text::safe;
 
 /// How long the recorder is waited for once nothing else is.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -133,13 +134,18 @@ mod hangup {
 /// Ends a session: in order, or at once if there is another signal. While a terminal UI is `on_screen`, nothing is
 /// written over it.
 pub(super) async fn end(session: Session, signals: &mut Signals, on_screen: bool) -> anyhow::Result<RunSummary> {
-    let at_once = session.force();
+    let (at_once, backlog) = (session.force(), session.backlog());
     let mut stopping = pin!(session.stop());
     tokio::select! {
         closing = &mut stopping => return Ok(closing),
         () = tokio::time::sleep(UNNOTICED) => {
             if !on_screen {
-                note("waiting for exchanges under way and for the judge; Ctrl-C once more ends at once");
+                let waiting = match backlog.waiting() {
+                    0 => safe!["waiting for exchanges under way"],
+                    1 => safe!["waiting for exchanges under way and for the judge, who has one exchange to judge"],
+                    left => safe!["waiting for exchanges under way and for the judge, who has ", left, " exchanges to judge"],
+                };
+                note(safe![waiting, "; Ctrl-C once more ends at once"]);
             }
         }
         signal = signals.once_more() => {

@@ -50,6 +50,11 @@ impl Arrivals {
         self.finish(0);
     }
 
+    /// How many wait.
+    pub(super) fn waiting(&self) -> u64 {
+        self.arrived.saturating_sub(self.finished)
+    }
+
     /// How long the oldest one has waited; zero where none waits.
     pub(super) fn lag(&self, now: Instant) -> Duration {
         self.marks.front().map_or(Duration::ZERO, |(_, at)| now.saturating_duration_since(*at))

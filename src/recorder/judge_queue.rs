@@ -117,6 +117,17 @@ pub(super) struct JudgeQueue {
 #[derive(Debug)]
 pub(super) struct JudgeQueueReceiver(Arc<QueueShared>);
 
+/// How much the judge has before it, for those who wait for it.
+#[derive(Debug, Clone)]
+pub(crate) struct JudgeBacklog(Arc<QueueShared>);
+
+impl JudgeBacklog {
+    /// Number of exchanges that are recorded and not judged yet.
+    pub(crate) fn waiting(&self) -> u64 {
+        self.0.state().arrivals.waiting()
+    }
+}
+
 /// Nobody judges any more.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct JudgeIsGone;
@@ -127,12 +138,17 @@ fn bytes((exchange, _): &ToJudge) -> usize {
 }
 
 /// Both ends, with nothing between them.
-pub(super) fn backlog() -> (JudgeQueue, JudgeQueueReceiver) {
+pub(super) fn judge_queue() -> (JudgeQueue, JudgeQueueReceiver) {
     let shared = Arc::<QueueShared>::default();
     (JudgeQueue { shared: Arc::clone(&shared), appended: Vec::new() }, JudgeQueueReceiver(shared))
 }
 
 impl JudgeQueue {
+    /// How much waits in it, for as long as somebody asks.
+    pub(super) fn backlog(&self) -> JudgeBacklog {
+        JudgeBacklog(Arc::clone(&self.shared))
+    }
+
     /// Puts an exchange behind the others. `appended` says in which file of the recording it was appended, and at which
     /// index there; one that was not waits for room. Should there be such a one while others wait on disk, it is left out:
     /// it is missing from the recording, and counted there.
@@ -290,7 +306,7 @@ mod tests {
 
     #[test]
     fn order_is_kept_through_memory_and_disk() {
-        let (mut backlog, waiting) = backlog();
+        let (mut backlog, waiting) = judge_queue();
         let files = [Path::new("run.0001.db"), Path::new("run.0002.db")];
         let many = 3 * QUEUED as u64;
         for index in 0..many {
@@ -298,6 +314,8 @@ mod tests {
             assert_eq!(backlog.put(exchange(index), Some((file, row))), Ok(()));
         }
         assert_eq!(waiting.on_disk(), 0, "what is not committed can't be read back");
+        let left = backlog.backlog();
+        assert_eq!(left.waiting(), many);
         assert_eq!(indexes(&waiting), (0..QUEUED as u64).collect::<Vec<_>>());
         backlog.committed();
         assert_eq!(waiting.on_disk(), many - QUEUED as u64);
@@ -308,11 +326,12 @@ mod tests {
         assert_eq!(indexes(&waiting), [many + 1], "in memory again");
         drop(backlog);
         assert!(waiting.next(None).is_none());
+        assert_eq!(left.waiting(), 0);
     }
 
     #[test]
     fn large_ones_wait_on_disk_where_they_can() {
-        let (mut backlog, waiting) = backlog();
+        let (mut backlog, waiting) = judge_queue();
         let large = |index| {
             let mut exchange = Exchange::get("http://x", "/");
             exchange.request.body = crate::exchange::Body::complete(vec![0; QUEUED_BYTES / 4]);
@@ -330,7 +349,7 @@ mod tests {
 
     #[test]
     fn what_was_lost_does_not_come_out() {
-        let (mut backlog, waiting) = backlog();
+        let (mut backlog, waiting) = judge_queue();
         let file = Path::new("run.db");
         for index in 0..QUEUED as u64 + 10 {
             assert_eq!(backlog.put(exchange(index), Some((file, index))), Ok(()));
@@ -345,7 +364,7 @@ mod tests {
 
     #[test]
     fn what_is_not_recorded_waits_for_room() {
-        let (mut backlog, waiting) = backlog();
+        let (mut backlog, waiting) = judge_queue();
         for id in 0..QUEUED as u64 {
             assert_eq!(backlog.put((exchange(id).0, None), None), Ok(()));
         }
@@ -358,7 +377,7 @@ mod tests {
 
     #[test]
     fn a_judge_that_is_gone_holds_nobody_up() {
-        let (mut backlog, waiting) = backlog();
+        let (mut backlog, waiting) = judge_queue();
         drop(waiting);
         assert_eq!(backlog.put(exchange(0), None), Err(JudgeIsGone));
         assert_eq!(backlog.not_taken(), 1);
@@ -366,7 +385,7 @@ mod tests {
 
     #[test]
     fn what_a_judge_that_is_gone_has_left_is_counted() {
-        let (mut backlog, waiting) = backlog();
+        let (mut backlog, waiting) = judge_queue();
         let file = Path::new("run.db");
         for index in 0..QUEUED as u64 + 10 {
             assert_eq!(backlog.put(exchange(index), Some((file, index))), Ok(()));

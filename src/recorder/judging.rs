@@ -374,7 +374,7 @@ fn yield_to_the_proxy() {}
 
 #[cfg(test)]
 mod tests {
-    use super::super::judge_queue::backlog;
+    use super::super::judge_queue::judge_queue;
     use super::*;
     use crate::event::feed;
     use crate::rules::{BookingSystemInfo, RuleBook};
@@ -384,7 +384,7 @@ mod tests {
         let (events, mut feed) = feed(64);
         let judge = Judge::new(Arc::new(RuleBook::built_in().unwrap()), BookingSystemInfo::default());
         let mut judging = LiveJudge::new(judge, events, RuleBookSlot::default());
-        let (_backlog, waiting) = backlog();
+        let (_backlog, waiting) = judge_queue();
         judging.behind = Some(Lag { since: Instant::now(), told: true });
         judging.take(NextToJudge::Nothing, &waiting);
         let told = feed.events.try_recv();
@@ -396,7 +396,7 @@ mod tests {
         let (events, mut feed) = feed(64);
         let judge = Judge::new(Arc::new(RuleBook::built_in().unwrap()), BookingSystemInfo::default());
         let judging = LiveJudge::new(judge, events, RuleBookSlot::default());
-        let (mut backlog, waiting) = backlog();
+        let (mut backlog, waiting) = judge_queue();
         let file = std::path::Path::new("run.db");
         for index in 0..400 {
             let exchange = Arc::new(Exchange::get("http://x", "/"));

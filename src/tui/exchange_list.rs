@@ -20,7 +20,7 @@ use crate::openbooking::BookingFacts;
 pub(super) const MAX_KEPT: usize = 20_000;
 
 /// Most bytes of bodies and findings kept for looking at. Past it the oldest exchanges are let go and counted.
-pub(super) const MAX_BYTES: usize = 64 * 1024 * 1024;
+pub(super) const MAX_BYTES: usize = 48 * 1024 * 1024;
 
 /// How long a filter that is new may hold up the key that asked for it. What is left is done between two keys.
 const AT_ONCE: Duration = Duration::from_millis(20);
