@@ -100,15 +100,20 @@ impl Archive {
     pub(crate) fn search(&mut self, search: &ExchangeSearch) -> Result<SearchSlice, String> {
         let (begun, file) = (Instant::now(), self.file.clone());
         let mut slice = SearchSlice { found: Vec::new(), next: search.from, of: 0 };
-        let has_verdicts = match self.open()? {
-            ArchiveSource::Capture(parts) => parts.iter().all(|part| part.kept.is_some()),
-            ArchiveSource::Other(_) => false,
+        let (has_verdicts, is_capture) = match self.open()? {
+            ArchiveSource::Capture(parts) => (parts.iter().all(|part| part.kept.is_some()), true),
+            ArchiveSource::Other(_) => (false, false),
         };
         if search.filter.needs_verdicts() && !has_verdicts {
-            let check = file
-                .filter(|_| self.given.is_some())
-                .map_or_else(String::new, |file| format!("; `umpire check {}` keeps them", file.display()));
-            return Err(format!("findings are not kept of what was let go{check}; F chooses by sides all the same"));
+            let remedy = match file.filter(|_| self.given.is_some()) {
+                Some(file) if is_capture => format!("; `umpire check {}` keeps them", file.display()),
+                // Verdicts are kept beside captures only.
+                Some(file) => {
+                    format!("; `umpire capture convert {} -o FILE.db` makes a capture that keeps them", file.display())
+                }
+                None => String::new(),
+            };
+            return Err(format!("findings are not kept of what was let go{remedy}; F chooses by sides all the same"));
         }
         if let Some(found) = self.by_words(search)? {
             return Ok(found);
@@ -422,6 +427,10 @@ mod tests {
         assert_eq!(archive.exchanges(128, 64).unwrap().len(), all.len() - 128);
         assert!(archive.exchange(all.len() as u64).is_err());
         assert!(!found(&mut archive, "method:PUT status:4xx").is_empty());
+        let judge = Judge::new(Arc::new(RuleBook::built_in().unwrap()), BookingSystemInfo::default());
+        let mut archive = Archive::new(archive.file, Some(ArchiveVerdicts::by(&judge)));
+        let why = archive.search(&search("sev:failure", 0)).unwrap_err();
+        assert!(why.contains("umpire capture convert captures/faulty.har -o FILE.db"), "{why}");
     }
 
     #[test]
