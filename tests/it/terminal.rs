@@ -484,10 +484,16 @@ fn with_hangups_ignored_a_proxy_outlives_its_terminal() {
         terminal.until(if ui.is_empty() { "No booking" } else { "api/x" });
         terminal.close();
         terminal.signal(Signal::HUP);
-        for _ in 0..3 {
-            std::thread::sleep(Duration::from_millis(300));
-            request(port);
+        // Told of the first of these, the screen finds nobody to show it to.
+        request(port);
+        let log = folder.path().join("log.txt");
+        let begun = Instant::now();
+        while !std::fs::read_to_string(&log).unwrap().contains("can't be shown any more") {
+            assert!(begun.elapsed() < PATIENCE, "{ui}: the screen does not notice");
+            std::thread::sleep(Duration::from_millis(5));
         }
+        request(port);
+        request(port);
         terminal.signal(Signal::TERM);
         let status = terminal.end();
         let log = std::fs::read_to_string(folder.path().join("log.txt")).unwrap();
