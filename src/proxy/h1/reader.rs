@@ -29,11 +29,6 @@ pub(crate) struct MessageReader<R> {
 }
 
 impl<R: AsyncRead + Unpin> MessageReader<R> {
-    /// Nothing read yet.
-    pub(crate) fn new(io: R) -> Self {
-        Self::having_read(io, BytesMut::with_capacity(CHUNK))
-    }
-
     /// These bytes were read already.
     pub(crate) fn having_read(io: R, buf: BytesMut) -> Self {
         Self { io, buf, ended: false }
@@ -44,6 +39,10 @@ impl<R: AsyncRead + Unpin> MessageReader<R> {
     pub(crate) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         if self.ended {
             return Poll::Ready(Ok(0));
+        }
+        if self.buf.is_empty() {
+            // All of the room is there again once nobody has what was read before.
+            let _reclaimed = self.buf.try_reclaim(CHUNK);
         }
         if self.buf.capacity() - self.buf.len() < CHUNK / 4 {
             self.buf.reserve(CHUNK);
@@ -97,5 +96,28 @@ impl<R: AsyncRead + Unpin> MessageReader<R> {
                 Err(error) => return Poll::Ready(Some(Err(error.into()))),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use tokio::io::AsyncWriteExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_same_room_is_read_into_again() {
+        let (near, mut far) = tokio::io::duplex(2 * CHUNK);
+        let mut reader = MessageReader::having_read(near, BytesMut::new());
+        let mut rooms = Vec::new();
+        for length in [CHUNK - 10, CHUNK, CHUNK] {
+            far.write_all(&vec![b'a'; length]).await.unwrap();
+            assert_eq!(poll_fn(|cx| reader.poll_fill(cx)).await.unwrap(), length);
+            rooms.push(reader.buf.as_ptr());
+            drop(reader.buf.split().freeze());
+        }
+        assert_eq!(rooms, [rooms[0]; 3]);
     }
 }

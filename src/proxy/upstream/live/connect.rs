@@ -5,6 +5,7 @@
 use std::io;
 use std::sync::Arc;
 
+use bytes::BytesMut;
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 use tokio::io::{ReadHalf, WriteHalf};
@@ -183,7 +184,12 @@ impl Tls {
 impl H1Connection {
     /// Both sides of a connection of which nothing is read yet.
     pub(super) fn new(stream: UpstreamStream) -> Self {
+        Self::reading_into(stream, BytesMut::new())
+    }
+
+    /// The same, with an empty buffer of which the reader can use the room.
+    pub(super) fn reading_into(stream: UpstreamStream, buffer: BytesMut) -> Self {
         let (reader, writer) = tokio::io::split(stream);
-        Self { reader: MessageReader::new(reader), writer }
+        Self { reader: MessageReader::having_read(reader, buffer), writer }
     }
 }

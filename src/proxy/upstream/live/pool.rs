@@ -9,6 +9,8 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use bytes::BytesMut;
+
 use crate::proxy::upstream::live::connect::H1Connection;
 use crate::proxy::upstream::live::line::{IdleState, UpstreamStream};
 
@@ -34,9 +36,17 @@ pub(crate) struct Pool {
     state: Mutex<PoolState>,
 }
 
+/// A connection that waits, and since when.
+struct IdleConnection {
+    since: Instant,
+    stream: UpstreamStream,
+    /// What is read next goes here: nothing is in it.
+    buffer: BytesMut,
+}
+
 #[derive(Default)]
 struct PoolState {
-    idle: Vec<(Instant, UpstreamStream)>,
+    idle: Vec<IdleConnection>,
     /// When the peer last sent surplus bytes.
     surplus: Option<Instant>,
 }
@@ -47,11 +57,11 @@ impl PoolState {
     }
 
     /// Removes the most recently used connection; of more than [`LIFO_UP_TO`], the most recent that is idle for [`MIN_IDLE`].
-    fn pop(&mut self, now: Instant) -> Option<(Instant, UpstreamStream)> {
+    fn pop(&mut self, now: Instant) -> Option<IdleConnection> {
         if self.idle.len() <= LIFO_UP_TO {
             return self.idle.pop();
         }
-        let rested = self.idle.partition_point(|(since, _)| now.duration_since(*since) >= MIN_IDLE);
+        let rested = self.idle.partition_point(|idle| now.duration_since(idle.since) >= MIN_IDLE);
         rested.checked_sub(1).map(|last| self.idle.remove(last))
     }
 }
@@ -59,17 +69,17 @@ impl PoolState {
 impl Pool {
     /// Keeps a connection on which the request was sent and the response read. One with surplus bytes is closed.
     pub(super) fn put(&self, link: H1Connection) {
-        let (reader, ahead) = link.reader.into_parts();
-        if !ahead.is_empty() {
+        let (reader, buffer) = link.reader.into_parts();
+        if !buffer.is_empty() {
             return self.stop_reuse();
         }
-        let line = reader.unsplit(link.writer);
+        let stream = reader.unsplit(link.writer);
         let mut state = self.state();
-        let now = Instant::now();
-        let expired = state.idle.partition_point(|(since, _)| now.duration_since(*since) > IDLE);
+        let since = Instant::now();
+        let expired = state.idle.partition_point(|idle| since.duration_since(idle.since) > IDLE);
         state.idle.drain(..expired);
         if state.idle.len() < MOST && !state.is_reuse_stopped() {
-            state.idle.push((now, line));
+            state.idle.push(IdleConnection { since, stream, buffer });
         }
     }
 
@@ -80,12 +90,12 @@ impl Pool {
     /// each response belongs to the request before. So reuse stops for [`NO_REUSE`] once surplus bytes were seen.
     pub(super) fn take(&self) -> Option<H1Connection> {
         loop {
-            let (since, mut line) = self.state().pop(Instant::now())?;
+            let IdleConnection { since, mut stream, buffer } = self.state().pop(Instant::now())?;
             if since.elapsed() > IDLE {
                 continue;
             }
-            match line.idle_state() {
-                IdleState::Quiet => return Some(H1Connection::new(line)),
+            match stream.idle_state() {
+                IdleState::Quiet => return Some(H1Connection::reading_into(stream, buffer)),
                 IdleState::Closed => {}
                 IdleState::Surplus => self.stop_reuse(),
             }
@@ -253,10 +263,11 @@ mod tests {
         let (mut state, start, mut remote_dialer) = (PoolState::default(), Instant::now(), Vec::new());
         for after in [Duration::ZERO, MIN_IDLE / 2, MIN_IDLE, MIN_IDLE] {
             let (local_dialer, peer, _) = tcp().await;
-            state.idle.push((start + after, UpstreamStream::Tcp(local_dialer)));
+            let stream = UpstreamStream::Tcp(local_dialer);
+            state.idle.push(IdleConnection { since: start + after, stream, buffer: BytesMut::new() });
             remote_dialer.push(peer);
         }
-        let pop = |state: &mut PoolState, after: Duration| state.pop(start + after).map(|(since, _)| since - start);
+        let pop = |state: &mut PoolState, after: Duration| state.pop(start + after).map(|idle| idle.since - start);
         assert_eq!(pop(&mut state, MIN_IDLE / 2), None, "a new one is made");
         assert_eq!(pop(&mut state, MIN_IDLE + MIN_IDLE / 2), Some(MIN_IDLE / 2), "the last that has rested");
         assert_eq!(pop(&mut state, MIN_IDLE + MIN_IDLE / 2), Some(Duration::ZERO));
