@@ -136,7 +136,7 @@ impl<I: ReadSide> ClientReader<I> {
         self.wanted = None;
         self.rest = BodyDecoder::Done;
         self.announced = expects;
-        let trailers = RawTrailers::default();
+        let trailers = RawTrailers::of_body(length);
         let Some(mut reader) = self.reader.take() else {
             // Not reached: a head was just read. An error is truer than an empty body.
             return (failed("the connection's reading side is in use"), trailers);

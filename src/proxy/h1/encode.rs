@@ -388,7 +388,7 @@ mod tests {
     fn a_body_must_be_as_long_as_announced() {
         let mut out = BytesMut::new();
         let data = || Frame::data(Bytes::from_static(b"abc"));
-        let none = RawTrailers::default();
+        let none = RawTrailers::expected();
         assert_eq!(BodyEncoding::Known(2).frame(data(), &none, &mut out), Err(LengthError::Long));
         let mut coding = BodyEncoding::Known(4);
         assert_eq!(coding.frame(data(), &none, &mut out), Ok(false));

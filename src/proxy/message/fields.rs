@@ -13,21 +13,36 @@ use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue};
 
 use crate::exchange::{Header, Headers, Version};
+use crate::proxy::message::head::BodyLength;
 
 /// The trailer fields of a message exactly as they were received, once they have come. Whoever writes trailers to a wire
 /// prefers them to those of the body's last frame, which know no case of names.
+///
+/// The default is for a message that will have none.
 #[derive(Debug, Clone, Default)]
-pub struct RawTrailers(Arc<OnceLock<Headers>>);
+pub struct RawTrailers(Option<Arc<OnceLock<Headers>>>);
 
 impl RawTrailers {
-    /// They have come. A body has one trailer section: what is set once stays.
+    /// Of a message that may have some.
+    pub(crate) fn expected() -> Self {
+        Self(Some(Arc::default()))
+    }
+
+    /// Of a message with a body of that length: there may be some behind chunks.
+    pub(crate) fn of_body(length: BodyLength) -> Self {
+        if length == BodyLength::Chunked { Self::expected() } else { Self::default() }
+    }
+
+    /// They have come. A body has one trailer section: what is set once stays. Nothing is kept where none were expected.
     pub fn set(&self, fields: Headers) {
-        self.0.get_or_init(|| fields);
+        if let Some(place) = &self.0 {
+            place.get_or_init(|| fields);
+        }
     }
 
     /// They, if they have come.
     pub fn get(&self) -> Option<&Headers> {
-        self.0.get()
+        self.0.as_ref()?.get()
     }
 }
 

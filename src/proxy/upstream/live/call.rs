@@ -235,13 +235,14 @@ fn answer(
     if head.status == 101 && !sending.is_done() {
         return Err(unreadable("it switched protocols before it had the whole request".to_owned()));
     }
-    let decoder = BodyDecoder::new(head.length(&message.method).map_err(|error| unreadable(error.to_string()))?);
+    let length = head.length(&message.method).map_err(|error| unreadable(error.to_string()))?;
+    let decoder = BodyDecoder::new(length);
     // Who answered before it had the request may take the rest of it for another request.
     let keep = sound && sending.is_done() && head.keeps_alive() && decoder != BodyDecoder::UntilClose;
     // A refusal that ends the connection says that nobody reads on (RFC 9112 section 9.3).
     let sends = sound && (head.status < 400 || head.keeps_alive());
     let status = StatusCode::from_u16(head.status).map_err(|error| unreadable(error.to_string()))?;
-    let trailers = RawTrailers::default();
+    let trailers = RawTrailers::of_body(length);
     let mut upgrade = None;
     let body = if head.status == 101 {
         let (input, read_ahead) = reading.into_parts();
