@@ -196,7 +196,8 @@ impl Headers {
 
 impl<N: Into<String>, V: Into<Bytes>> FromIterator<(N, V)> for Headers {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(fields: I) -> Self {
-        let mut headers = Self::default();
+        let fields = fields.into_iter();
+        let mut headers = Self::of(Vec::with_capacity(fields.size_hint().0));
         for (name, value) in fields {
             headers.push(name, value);
         }

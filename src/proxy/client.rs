@@ -53,6 +53,9 @@ use crate::proxy::upstream::{Informational, InformationalResponse, WireBody};
 /// lost in a reset.
 const LINGER: (Duration, usize) = (Duration::from_secs(2), 1024 * 1024);
 
+/// Bytes of an answer that there is room for from the beginning: most are shorter.
+const GATHER: usize = 8 * 1024;
+
 /// Connection id and client address.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ClientInfo {
@@ -110,8 +113,15 @@ pub(super) async fn run<W: Transport>(
     }
     let (reader, writer) = opened.wire.into_halves();
     let source = ClientReader::new(MessageReader::having_read(reader, opened.read));
-    let mut connection: Connection<W> =
-        Connection { route, common, client_info, on_event: Arc::clone(on_event), shutdown, source };
+    let mut connection: Connection<W> = Connection {
+        route,
+        common,
+        client_info,
+        on_event: Arc::clone(on_event),
+        shutdown,
+        source,
+        out: BytesMut::new(),
+    };
     let ended = connection.serve(writer).await;
     match &ended {
         Ok(_) => tracing::debug!("closed"),
@@ -127,6 +137,8 @@ struct Connection<W: Transport> {
     on_event: EventHandler,
     shutdown: CancellationToken,
     source: ClientReader<W::ReadSide>,
+    /// What answers are gathered in, empty between two of them.
+    out: BytesMut,
 }
 
 /// Why a connection ends before its time.
@@ -372,7 +384,8 @@ impl<W: Transport> Connection<W> {
             (true, Version::Http10) => Some("keep-alive"),
             (true, _) => None,
         };
-        let mut start = BytesMut::with_capacity(8 * 1024);
+        let mut start = std::mem::take(&mut self.out);
+        start.reserve(GATHER);
         response_head(&mut start, &reason, &headers, &shape, coding);
         // The record's own copy of the fields is to be the last one when the exchange ends.
         drop(headers);
@@ -414,7 +427,10 @@ impl<W: Transport> Connection<W> {
             }
             return Err(error);
         }
-        Ok((outgoing.into_io(), keep))
+        let (writer, out) = outgoing.into_parts();
+        // What a large answer took is not kept.
+        self.out = if out.capacity() > 2 * GATHER { BytesMut::new() } else { out };
+        Ok((writer, keep))
     }
 
     /// Refuses a request that nobody but its sender and the one who watches learns of.

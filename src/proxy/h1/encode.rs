@@ -218,7 +218,9 @@ pub(crate) fn interim_head(out: &mut BytesMut, status: u16, reason: &[u8], field
 }
 
 fn status_line(out: &mut BytesMut, status: u16, reason: &[u8]) {
-    out.extend_from_slice(format!("HTTP/1.1 {status} ").as_bytes());
+    out.extend_from_slice(b"HTTP/1.1 ");
+    number(out, u64::from(status));
+    out.extend_from_slice(b" ");
     out.extend_from_slice(reason);
     out.extend_from_slice(b"\r\n");
 }
@@ -251,7 +253,7 @@ fn end_to_end(
         } else if is("content-length") {
             if let Some(BodyEncoding::Known(length)) = shown {
                 shown = None;
-                field(out, &entry.name, length.to_string().as_bytes());
+                field_with_number(out, &entry.name, length);
             }
         } else if !hop_by_hop.holds(&entry.name) {
             write(&entry.name, &entry.value, out);
@@ -261,7 +263,7 @@ fn end_to_end(
 
 fn add_framing(out: &mut BytesMut, coding: Option<BodyEncoding>) {
     match coding {
-        Some(BodyEncoding::Known(length)) => field(out, "Content-Length", length.to_string().as_bytes()),
+        Some(BodyEncoding::Known(length)) => field_with_number(out, "Content-Length", length),
         Some(BodyEncoding::Chunked) => field(out, "Transfer-Encoding", b"chunked"),
         Some(BodyEncoding::UntilClose) | None => {}
     }
@@ -269,6 +271,28 @@ fn add_framing(out: &mut BytesMut, coding: Option<BodyEncoding>) {
 
 fn has(fields: &Headers, name: &str) -> bool {
     fields.0.iter().any(|field| field.name.eq_ignore_ascii_case(name))
+}
+
+fn field_with_number(out: &mut BytesMut, name: &str, value: u64) {
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b": ");
+    number(out, value);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// In decimal digits.
+fn number(out: &mut BytesMut, value: u64) {
+    let mut digits = [0; 20];
+    let (mut start, mut left) = (digits.len(), value);
+    loop {
+        start -= 1;
+        digits[start] = b'0' + (left % 10) as u8;
+        left /= 10;
+        if left == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[start..]);
 }
 
 fn field(out: &mut BytesMut, name: &str, value: &[u8]) {

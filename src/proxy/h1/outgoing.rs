@@ -122,6 +122,12 @@ impl<W: AsyncWrite + Unpin> MessageWriter<W> {
         self.io
     }
 
+    /// The stream below and the buffer that was written from, emptied.
+    pub(crate) fn into_parts(mut self) -> (W, BytesMut) {
+        self.out.clear();
+        (self.io, self.out)
+    }
+
     /// Goes on sending; ready once everything has been written and flushed.
     pub(crate) fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), H1SendError>> {
         loop {
