@@ -13,12 +13,14 @@
 //! that they find the same in a redacted exchange. No property of the OpenActive models is in the list (`accessCode`, `accessPass` and
 //! `hasCredential` stay).
 
+mod endings;
 mod fingerprint;
 mod likely;
 mod memo;
 mod names;
 mod words;
 
+pub(crate) use endings::{Endings, may_be_secret, may_be_secret_member};
 pub use fingerprint::fingerprint;
 pub(crate) use fingerprint::{
     FINGERPRINT_MARK, SecretKind, SecretTraits, find_fingerprint, fingerprint_at, is_fingerprint,
@@ -62,7 +64,7 @@ pub(crate) enum FieldSyntax {
 
 /// What a name says of its value where it stands; `None` for a name that means no secret.
 pub(crate) fn secrecy(name: &[u8], context: NameContext) -> Option<Secrecy> {
-    if !may_be_secret(name) && context != NameContext::HeaderField {
+    if context != NameContext::HeaderField && !(may_be_secret(name) && may_be_secret_member(name.iter().rev())) {
         return None;
     }
     memo::known_or(name, context, || secrecy_of_words(NameWords::of(name), context))
@@ -116,6 +118,11 @@ pub(crate) fn is_secret_field(name: &str) -> bool {
 pub(crate) fn field_syntax(name: &[u8]) -> Option<FieldSyntax> {
     const CHALLENGES: [&str; 4] =
         ["wwwauthenticate", "proxyauthenticate", "authenticationinfo", "proxyauthenticationinfo"];
+    // As none of these, nor a plural, ends.
+    let last = name.iter().rev().find(|byte| byte.is_ascii_alphabetic())?;
+    if !matches!(last.to_ascii_lowercase(), b'e' | b's' | b'o' | b'n') {
+        return None;
+    }
     let words = NameWords::of(name);
     let name = words.all();
     if name.ends_with("setcookie") {
@@ -161,41 +168,6 @@ fn is_secret_words_of_field(words: &NameWords) -> bool {
     };
     words.either(last) || IN_FIELDS.iter().any(|part| name.contains(part))
 }
-
-/// A table of the last two letters of all names in the lists, by the first of the two.
-const LAST_LETTERS: [u32; 27] = last_letters();
-
-const fn last_letters() -> [u32; 27] {
-    const fn add(mut table: [u32; 27], names: &[&str]) -> [u32; 27] {
-        let mut at = 0;
-        while at < names.len() {
-            let name = names[at].as_bytes();
-            let (first, second) = (name[name.len() - 2], name[name.len() - 1]);
-            table[(first - b'a') as usize] |= 1 << (second - b'a');
-            // The plural.
-            table[(second - b'a') as usize] |= 1 << (b's' - b'a');
-            at += 1;
-        }
-        table
-    }
-    let table = add([0; 27], &ENDINGS);
-    let table = add(table, &WORDS);
-    let table = add(table, &AMBIGUOUS);
-    let table = add(table, &PARAMETERS);
-    let table = add(table, &OF_LOGINS);
-    add(table, &SUFFIXES)
-}
-
-/// False for most names that mean no secret, by their last two letters: so they cost next to nothing.
-pub(crate) fn may_be_secret(name: &[u8]) -> bool {
-    let mut letters = name.iter().rev().take(MOST_SIGNS).filter(|byte| byte.is_ascii_alphabetic());
-    let (Some(last), Some(before)) = (letters.next(), letters.next()) else { return false };
-    let place = |letter: &u8| (letter.to_ascii_lowercase() - b'a') as usize;
-    LAST_LETTERS[place(before)] & (1 << place(last)) != 0
-}
-
-/// Most signs and digits behind the letters of a name, as in `tokens[12]`.
-const MOST_SIGNS: usize = 16;
 
 #[cfg(test)]
 mod tests {

@@ -25,6 +25,7 @@ use std::cell::Cell;
 use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, MatchKind};
+use memchr::memmem;
 
 use super::views::{self, DecodedPart};
 use super::{Fingerprinter, credentials};
@@ -48,6 +49,7 @@ const LONGEST_PART: usize = 8 << 20;
 /// Finds and replaces secrets in texts.
 pub(super) struct Scanner {
     forms: AhoCorasick,
+    option: memmem::Finder<'static>,
 }
 
 impl Scanner {
@@ -56,7 +58,7 @@ impl Scanner {
             .match_kind(MatchKind::LeftmostFirst)
             .build(forms::FORMS)
             .map_err(|error| RedactError::Hints { cause: error.to_string() })?;
-        Ok(Self { forms })
+        Ok(Self { forms, option: memmem::Finder::new(forms::OPTION) })
     }
 
     /// The text with its secrets replaced; `None` if it holds none.
@@ -93,6 +95,8 @@ struct Scan<'t> {
     /// The text is JSON: a quote ends a string wherever it stands.
     is_json: bool,
     edits: Vec<SecretEdit>,
+    /// User-info of URLs.
+    user_infos: Vec<Range<usize>>,
     /// Up to here names have been looked for.
     done: usize,
     /// Up to here strings with escapes have been decoded.
@@ -110,7 +114,7 @@ struct Scan<'t> {
 }
 
 /// Which of the 256 bytes are among these: one look at a table for each byte of a text.
-const fn table(bytes: &[u8]) -> [bool; 256] {
+pub(super) const fn table(bytes: &[u8]) -> [bool; 256] {
     let mut table = [false; 256];
     let mut at = 0;
     while at < bytes.len() {
@@ -120,19 +124,55 @@ const fn table(bytes: &[u8]) -> [bool; 256] {
     table
 }
 
-/// Bytes that a name or a code may stand before or behind.
-static TELLING: [bool; 256] = table(b":=,<\\%&");
+/// The places in a text that a name or a code may stand before or behind.
+#[derive(Default)]
+struct TellingPlaces {
+    /// The next colon or comma, of which most texts have many.
+    common: Option<usize>,
+    /// The next of each group of other signs, of which most texts have few, and the first of them.
+    others: [Option<usize>; 2],
+    rare: usize,
+}
+
+impl TellingPlaces {
+    /// The first such place from `at` on. `at` never goes back.
+    fn next(&mut self, text: &[u8], at: usize) -> Option<usize> {
+        let is_behind = |place: Option<usize>| place.is_none_or(|place| place < at);
+        let from = |found: Option<usize>| Some(found.map_or(text.len(), |found| at + found));
+        let rest = text.get(at..)?;
+        if is_behind(self.common) {
+            self.common = from(memchr::memchr2(b':', b',', rest));
+        }
+        if self.rare <= at {
+            if is_behind(self.others[0]) {
+                self.others[0] = from(memchr::memchr3(b'=', b'<', b'\\', rest));
+            }
+            if is_behind(self.others[1]) {
+                self.others[1] = from(memchr::memchr2(b'%', b'&', rest));
+            }
+            self.rare = self.others[0].min(self.others[1]).unwrap_or_default();
+        }
+        self.common.map(|common| common.min(self.rare)).filter(|&next| next < text.len())
+    }
+}
 
 /// Bytes at which a part of a URL or form ends, blanks and control characters apart.
 static AROUND_URL: [bool; 256] = table(b"\"'<>\\`{}");
 
-/// The first byte from `at` on that the table has. A function of its own: within its caller, whose registers are all in use,
-/// the loop took three times as long.
-#[inline(never)]
-fn position(text: &[u8], at: usize, table: &[bool; 256]) -> Option<usize> {
-    let rest = text.get(at..)?;
-    rest.iter().position(|&byte| table[usize::from(byte)]).map(|found| at + found)
+/// How many bytes a text begins with that the table has. Several are looked at before each jump.
+pub(super) fn run_of(text: &[u8], table: &[bool; 256]) -> usize {
+    let all = |chunk: &&[u8]| chunk.iter().fold(true, |all, &byte| all & table[usize::from(byte)]);
+    let whole = text.chunks_exact(CHUNK).take_while(all).count() * CHUNK;
+    whole + text[whole..].iter().take_while(|&&byte| table[usize::from(byte)]).count()
 }
+
+/// How many bytes a text ends with that the table has.
+pub(super) fn run_before(text: &[u8], table: &[bool; 256]) -> usize {
+    text.iter().rev().take_while(|&&byte| table[usize::from(byte)]).count()
+}
+
+/// Bytes that are looked at before a jump.
+const CHUNK: usize = 8;
 
 impl<'t> Scan<'t> {
     fn new(text: &'t [u8], context: ScanContext<'t>) -> Self {
@@ -141,6 +181,7 @@ impl<'t> Scan<'t> {
             context,
             is_json: is_json(text),
             edits: Vec::new(),
+            user_infos: Vec::new(),
             done: 0,
             unescaped: 0,
             percent: 0,
@@ -167,10 +208,13 @@ impl<'t> Scan<'t> {
     }
 
     fn names(&mut self) {
-        let mut at = 0;
-        while let Some(here) = position(self.text, at, &TELLING) {
+        let (mut at, mut places) = (0, TellingPlaces::default());
+        while let Some(here) = places.next(self.text, at) {
             match self.text[here] {
-                b':' => self.colon(here),
+                b':' => {
+                    self.user_info(here);
+                    self.colon(here);
+                }
                 b'=' => self.equals(here),
                 b',' => self.comma(here),
                 b'<' => self.tag(here),
@@ -179,6 +223,13 @@ impl<'t> Scan<'t> {
                 _ => self.character_reference(here),
             }
             at = self.done.max(here + 1);
+            // Names are not looked for in what has been looked at, URLs are.
+            if at > here + 1 {
+                let text = self.text;
+                for colon in memchr::memchr_iter(b':', &text[here + 1..at.min(text.len())]) {
+                    self.user_info(here + 1 + colon);
+                }
+            }
         }
     }
 
@@ -305,6 +356,9 @@ impl<'t> Scan<'t> {
     /// The place behind the last byte before `at` that is no blank. So many blanks, and no more, part a name from its sign.
     fn before_space(&self, at: usize) -> usize {
         const MOST: usize = 8;
+        if at > 0 && !self.text[at - 1].is_ascii_whitespace() {
+            return at;
+        }
         let blanks = self.text[..at].iter().rev().take(MOST).take_while(|byte| byte.is_ascii_whitespace());
         at - blanks.count()
     }

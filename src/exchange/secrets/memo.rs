@@ -7,10 +7,10 @@ use std::cell::RefCell;
 use super::{NameContext, Secrecy};
 
 /// Longest name that is kept, in bytes.
-const LONGEST: usize = 24;
+const LONGEST: usize = 40;
 
-/// Names that are kept at a time; another name of the same place takes it over.
-const PLACES: usize = 1024;
+/// Names that are kept at a time, two in each place; of these the one that came before goes when another comes.
+const PLACES: usize = 512;
 
 /// A name and what it says.
 #[derive(Clone, Copy)]
@@ -22,10 +22,16 @@ struct NameEntry {
     secrecy: Option<Secrecy>,
 }
 
+impl NameEntry {
+    fn is_of(&self, name: &[u8], context: NameContext) -> bool {
+        self.context == context && self.name[..usize::from(self.length)] == *name
+    }
+}
+
 const FREE: NameEntry = NameEntry { name: [0; LONGEST], length: 0, context: NameContext::Member, secrecy: None };
 
 thread_local! {
-    static ENTRIES: RefCell<Box<[NameEntry]>> = RefCell::new(vec![FREE; PLACES].into());
+    static ENTRIES: RefCell<Box<[[NameEntry; 2]]>> = RefCell::new(vec![[FREE; 2]; PLACES].into());
 }
 
 /// What a name says where it stands; `find` works it out if that is not known.
@@ -34,14 +40,17 @@ pub(super) fn known_or(name: &[u8], context: NameContext, find: impl FnOnce() ->
         return find();
     }
     ENTRIES.with_borrow_mut(|entries| {
-        let entry = &mut entries[place(name, context)];
-        if entry.context != context || entry.name[..usize::from(entry.length)] != *name {
-            entry.length = name.len() as u8;
-            entry.name[..name.len()].copy_from_slice(name);
-            entry.context = context;
-            entry.secrecy = find();
+        let place = &mut entries[place(name, context)];
+        if let Some(known) = place.iter().find(|entry| entry.is_of(name, context)) {
+            return known.secrecy;
         }
-        entry.secrecy
+        let secrecy = find();
+        place.swap(0, 1);
+        let entry = &mut place[0];
+        entry.length = name.len() as u8;
+        entry.name[..name.len()].copy_from_slice(name);
+        (entry.context, entry.secrecy) = (context, secrecy);
+        secrecy
     })
 }
 

@@ -51,7 +51,7 @@ impl Scan<'_> {
         }
         if let Some(&quote @ (b'"' | b'\'')) = text[..end].last() {
             // JSON has no such sign behind a string.
-            if is_spaced && let Some(name) = self.quoted_name(end - 1, quote) {
+            if is_spaced && let Some(name) = self.assigned_name(end - 1, quote) {
                 self.assigned(&text[name], Preceding::Quoted, self.behind_space(start), at);
             }
             return;

@@ -10,7 +10,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use super::super::content;
 use super::edits::{Replacement, SecretEdit};
-use super::{MOST_LEVELS, Scan, ScanContext, table};
+use super::{MOST_LEVELS, Scan, ScanContext, run_before, run_of, table};
 
 /// Fewest letters of a text in base64 that is looked for: fewer hold no name with its secret.
 const SHORTEST: usize = 20;
@@ -41,10 +41,44 @@ static ENGINES: [[GeneralPurpose; 2]; 2] = {
 
 /// True if what begins with these letters, [`FIRST`] at most, may be a text in base64.
 pub(in crate::redact) fn may_be_encoded_text(first: &[u8]) -> bool {
+    if let [first, second, third, ..] = *first
+        && !may_begin_text(first, second, third)
+    {
+        return false;
+    }
     let mut decoded = [0; FIRST];
     let length = engine(first).decode_slice(first, &mut decoded);
     length.is_ok_and(|length| content::may_be_text(&decoded[..length]))
 }
+
+/// False for most letters that no text in base64 begins with, by the two bytes that they stand for: words, paths and UUIDs
+/// are not decoded. What it says of other signs than letters is of no use.
+fn may_begin_text(first: u8, second: u8, third: u8) -> bool {
+    let [one, two, three] = [first, second, third].map(|letter| SIX_BITS[usize::from(letter)]);
+    match (one << 2 | two >> 4, two << 4 | three >> 2) {
+        // UTF-16, and what UTF-16 and the compressed formats begin with.
+        (0 | 0x1f | 0xfe | 0xff, _) | (_, 0) => true,
+        // The rest of a character, and what stands nowhere in UTF-8.
+        (0x7f..0xc2 | 0xf5.., _) => false,
+        // The first byte of a character wants a second one.
+        (0xc2.., next) => matches!(next, 0x80..0xc0),
+        (byte, _) => byte >= b' ' || byte.is_ascii_whitespace(),
+    }
+}
+
+/// What six bits a letter of base64 of either kind stands for.
+static SIX_BITS: [u8; 256] = {
+    let letters = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut bits = [0; 256];
+    let mut at = 0;
+    while at < letters.len() {
+        bits[letters[at] as usize] = at as u8;
+        at += 1;
+    }
+    bits[b'-' as usize] = 62;
+    bits[b'_' as usize] = 63;
+    bits
+};
 
 /// The letters of base64 of either kind.
 static LETTERS: [bool; 256] = table(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_");
@@ -68,8 +102,7 @@ impl Scan<'_> {
                 at += SHORTEST;
                 continue;
             }
-            let before = text[behind..at].iter().rev().take_while(|&&byte| is_base64(byte)).count();
-            let run = at - before..at + self.run(at, is_base64);
+            let run = at - run_before(&text[behind..at], &LETTERS)..at + run_of(&text[at..], &LETTERS);
             behind = run.end;
             at = run.end + SHORTEST;
             if run.len() >= SHORTEST {
@@ -144,5 +177,34 @@ impl Scan<'_> {
         };
         self.edits.push(SecretEdit { range: start..end, with: Replacement::Bytes(folded) });
         end
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_by_three_letters_is_so() {
+        let letters: Vec<u8> = (0..=u8::MAX).filter(|&byte| is_base64(byte)).collect();
+        // What follows is good for any text, and for UTF-16.
+        let others = [&b"QUJDREVGR0hJS"[..], b"AEEAQQBBAEEAQ", b"QQBBAEEAQQBBA", b"gICAgICAgICAg", b"HAAAAAAAAAAAA"];
+        let decoded = |first: &[u8]| {
+            let mut decoded = [0; FIRST];
+            let length = engine(first).decode_slice(first, &mut decoded);
+            length.is_ok_and(|length| content::may_be_text(&decoded[..length]))
+        };
+        for &one in &letters {
+            for &two in &letters {
+                for &three in &letters {
+                    for other in others {
+                        let first = [&[one, two, three], other].concat();
+                        if decoded(&first) {
+                            assert!(may_begin_text(one, two, three), "{}", String::from_utf8_lossy(&first));
+                        }
+                    }
+                }
+            }
+        }
     }
 }

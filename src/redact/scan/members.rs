@@ -9,7 +9,8 @@ use super::super::views::DecodedPart;
 use super::edits::{Replacement, SecretEdit};
 use super::{Scan, is_name, pairs, string_end};
 use crate::exchange::secrets::{
-    FieldSyntax, NameContext, Secrecy, field_syntax, is_likely_secret, is_secret_value, may_be_secret, secrecy,
+    Endings, FieldSyntax, NameContext, Secrecy, field_syntax, is_likely_secret, is_secret_value, may_be_secret,
+    may_be_secret_member, secrecy,
 };
 
 /// Longest name, in bytes, with what stands in brackets behind it.
@@ -28,10 +29,32 @@ enum SecretStrings {
 
 /// False for most names that are none of a challenge, by their end.
 fn may_be_challenge(name: &[u8]) -> bool {
+    // Most have another last letter.
+    if !name.last().is_some_and(|last| matches!(last | 0x20, b'e' | b'o')) {
+        return false;
+    }
     let ending = name.last_chunk::<6>().map(|ending| ending.map(|byte| byte.to_ascii_lowercase()));
     ending.is_some_and(|ending| {
         ending == *b"ticate" || ending == *b"n-info" || ending == *b"n_info" || ending == *b"oninfo"
     })
+}
+
+/// How names of members end that mean a secret, name another member, or are those of a challenge.
+static TELLING: Endings = Endings::OF_SECRETS.with(&pairs::LABELS).with(&["certificate", "authenticate", "info"]);
+
+/// False for nearly all members that are of no interest; `before` is the text before the quote that ends the name.
+fn may_be_telling_member(before: &[u8], quote: u8) -> bool {
+    TELLING.may_hold(before).unwrap_or_else(|| {
+        let name = before.iter().rev().take_while(|&&byte| byte != quote);
+        pairs::may_be_label(before) || may_be_challenge(before) || may_be_secret_member(name)
+    })
+}
+
+/// False for most names that are none of a secret in a header field, a parameter or a member.
+fn may_be_telling(before: &[u8]) -> bool {
+    before.last().is_some_and(|last| b"eyrdmkv".contains(&last.to_ascii_lowercase()))
+        || may_be_secret(before)
+        || may_be_challenge(before)
 }
 
 impl Scan<'_> {
@@ -40,7 +63,7 @@ impl Scan<'_> {
         let end = self.before_space(at);
         match end.checked_sub(1).map(|last| self.text[last]) {
             Some(quote @ (b'"' | b'\'')) => {
-                if let Some(name) = self.quoted_name(end - 1, quote) {
+                if let Some(name) = self.quoted_name(end - 1, quote, may_be_telling_member) {
                     self.named(name, at + 1);
                 }
             }
@@ -49,18 +72,22 @@ impl Scan<'_> {
         }
     }
 
-    /// The name in quotes whose closing one stands at `end`. One with escapes is not among them: it is looked at as a
-    /// string with escapes.
-    pub(super) fn quoted_name(&self, end: usize, quote: u8) -> Option<Range<usize>> {
+    /// The name in quotes whose closing one stands at `end`; `None` for most that name nothing of interest, which is told by
+    /// the text before `end`. One with escapes is not among them: it is looked at as a string with escapes.
+    fn quoted_name(&self, end: usize, quote: u8, is_telling: impl FnOnce(&[u8], u8) -> bool) -> Option<Range<usize>> {
         let from = end.saturating_sub(LONGEST_NAME);
         let before = &self.text[from..end];
-        let is_telling = may_be_secret(before) || pairs::may_be_label(before) || may_be_challenge(before);
-        if before.last() == Some(&b'\\') || !is_telling {
+        if !is_telling(before, quote) || before.last() == Some(&b'\\') {
             return None;
         }
         let start = from + memchr::memrchr(quote, before)? + 1;
         let is_escaped = start >= 2 && self.text[start - 2] == b'\\';
         (!is_escaped && start < end).then_some(start..end)
+    }
+
+    /// The name in quotes of something that is assigned to it.
+    pub(super) fn assigned_name(&self, end: usize, quote: u8) -> Option<Range<usize>> {
+        self.quoted_name(end, quote, |before, _| may_be_telling(before))
     }
 
     fn named(&mut self, name: Range<usize>, behind: usize) {
@@ -71,7 +98,7 @@ impl Scan<'_> {
     /// The member of a name that stands in quotes at `place`; its value follows at `behind`, perhaps after blanks.
     pub(super) fn member(&mut self, name: &[u8], place: Range<usize>, behind: usize) {
         let at = self.behind_blanks(behind);
-        if pairs::is_label(name) {
+        if pairs::may_be_label(name) && pairs::is_label(name) {
             return self.label(place, at);
         }
         if may_be_challenge(name) && field_syntax(name) == Some(FieldSyntax::Challenge) {
@@ -212,15 +239,18 @@ impl Scan<'_> {
     pub(super) fn comma(&mut self, at: usize) {
         let end = self.before_space(at);
         let Some(close) = end.checked_sub(1).filter(|&last| self.text[last] == b'"') else { return };
-        let Some(name) = self.quoted_name(close, b'"') else { return };
-        let before = self.before_space(name.start - 1);
-        let is_element = before.checked_sub(1).is_some_and(|last| matches!(self.text[last], b'[' | b','));
         let quote = self.behind_space(at + 1);
-        if !is_element || self.byte(quote) != Some(b'"') {
+        if self.byte(quote) != Some(b'"') {
             return;
         }
         let value = quote + 1..string_end(self.text, quote + 1);
+        // Most commas have the name of a member behind them.
         if !matches!(self.byte(self.behind_space(value.end + 1)), Some(b',' | b']')) {
+            return;
+        }
+        let Some(name) = self.quoted_name(close, b'"', |before, _| may_be_telling(before)) else { return };
+        let before = self.before_space(name.start - 1);
+        if !before.checked_sub(1).is_some_and(|last| matches!(self.text[last], b'[' | b',')) {
             return;
         }
         let (name, view) = (&self.text[name], self.view(value.clone()));

@@ -3,10 +3,12 @@
 use std::ops::Range;
 
 use super::{Scan, string_end};
-use crate::exchange::secrets::{NameContext, Secrecy, is_likely_secret, may_be_secret, secrecy};
+use crate::exchange::secrets::{
+    FieldSyntax, NameContext, Secrecy, field_syntax, is_likely_secret, may_be_secret, secrecy,
+};
 
-/// Members and attributes that hold the name of something.
-const LABELS: [&str; 13] = [
+/// Members and attributes that hold the name of something; `k` is one too.
+pub(super) const LABELS: [&str; 12] = [
     "name",
     "key",
     "header",
@@ -19,7 +21,6 @@ const LABELS: [&str; 13] = [
     "attribute",
     "property",
     "http-equiv",
-    "k",
 ];
 
 /// Members and attributes that hold its value.
@@ -28,13 +29,21 @@ const VALUES: [&str; 9] = ["value", "val", "v", "content", "data", "headervalue"
 /// How far the object around a name is looked at, in bytes before it and behind.
 const REACH: usize = 4096;
 
-/// False for most names that are no label, by their last letter.
+/// False for most names that are no label, by their last two letters; of `k` the sign before it, if there is one, is none of
+/// the name.
 pub(super) fn may_be_label(name: &[u8]) -> bool {
-    name.last().is_some_and(|last| b"eyrdmkv".contains(&last.to_ascii_lowercase()))
+    let Some((last, rest)) = name.split_last() else { return false };
+    match (rest.last().map(u8::to_ascii_lowercase), last.to_ascii_lowercase()) {
+        (before, b'k') => !before.is_some_and(|byte| byte.is_ascii_alphanumeric()),
+        (Some(before), last) => {
+            matches!(&[before, last], b"me" | b"te" | b"le" | b"ey" | b"ty" | b"am" | b"er" | b"ld" | b"iv")
+        }
+        (None, _) => false,
+    }
 }
 
 pub(super) fn is_label(name: &[u8]) -> bool {
-    LABELS.iter().any(|label| name.eq_ignore_ascii_case(label.as_bytes()))
+    matches!(name, b"k" | b"K") || LABELS.iter().any(|label| name.eq_ignore_ascii_case(label.as_bytes()))
 }
 
 pub(super) fn is_value(name: &[u8]) -> bool {
@@ -50,6 +59,17 @@ pub(super) fn is_secret_pair(name: &[u8], value: &[u8]) -> bool {
     }
     let is_named = of(NameContext::Member) || of(NameContext::Parameter) || of(NameContext::HeaderField);
     is_named && is_likely_secret(value)
+}
+
+/// False if no value of something of that name is replaced, whatever it is.
+fn may_name_secret(name: &[u8]) -> bool {
+    let contexts = [NameContext::Member, NameContext::Parameter, NameContext::HeaderField];
+    may_be_secret(name)
+        && (contexts.into_iter().any(|context| secrecy(name, context).is_some())
+            || matches!(
+                field_syntax(name),
+                Some(FieldSyntax::Cookies | FieldSyntax::SetCookie | FieldSyntax::Challenge)
+            ))
 }
 
 /// A member of an object.
@@ -69,7 +89,7 @@ impl Scan<'_> {
         let end = string_end(self.text, at + 1);
         let text = self.text;
         let named = &text[at + 1..end];
-        if !may_be_secret(named) || !self.context.spend(2 * REACH) {
+        if !may_name_secret(named) || !self.context.spend(2 * REACH) {
             return;
         }
         let Some(members) = self.object_around(place.start - 1) else { return };
@@ -185,5 +205,21 @@ impl Scan<'_> {
             at += 1;
         }
         at.min(self.text.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn last_letters_exclude_no_label() {
+        for label in LABELS.into_iter().chain(["k"]) {
+            let (large, quoted) = (label.to_uppercase(), format!("\"{label}"));
+            for name in [label, &large, &quoted] {
+                assert!(may_be_label(name.as_bytes()), "{name}");
+            }
+        }
+        assert!(!may_be_label(b"@type") && !may_be_label(b"price") && !may_be_label(b"") && !may_be_label(b"link"));
     }
 }
