@@ -12,6 +12,8 @@ use std::collections::HashMap;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
+use super::scan::{run_before, run_of, table};
+
 /// Bytes of the end of a form that find it.
 const KEY: usize = 8;
 
@@ -27,9 +29,14 @@ const MOST_BYTES: usize = 4 << 20;
 /// Bits of the filter that says at once that a place can't be the end of a form.
 const FILTER: usize = 1 << 14;
 
+/// The bytes that forms are made of.
+static OF_FORMS: [bool; 256] = table(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/=%\\&#;");
+
 struct SecretForm {
     text: Box<[u8]>,
     mask: Box<str>,
+    /// It is the secret itself.
+    is_plain: bool,
 }
 
 type SecretTable = HashMap<[u8; KEY], Vec<SecretForm>>;
@@ -41,11 +48,19 @@ pub(super) struct KnownSecrets {
     bytes: usize,
     /// By the last four bytes of forms; only ever grows.
     filter: Box<[u64]>,
+    /// How many forms were ever taken up.
+    version: u64,
 }
 
 impl Default for KnownSecrets {
     fn default() -> Self {
-        Self { young: SecretTable::new(), old: SecretTable::new(), bytes: 0, filter: vec![0; FILTER / 64].into() }
+        Self {
+            young: SecretTable::new(),
+            old: SecretTable::new(),
+            bytes: 0,
+            filter: vec![0; FILTER / 64].into(),
+            version: 0,
+        }
     }
 }
 
@@ -69,21 +84,33 @@ impl KnownSecrets {
         if !is_distinct(secret) {
             return;
         }
-        self.add(secret.into(), mask);
+        self.add(secret.into(), mask, true);
         let percent = [encoded(secret, false), encoded(secret, true)];
         let twice = percent.each_ref().map(|form| String::from_utf8_lossy(form).replace('%', "%25").into_bytes());
         let others = [slashed(secret), escaped(secret, "\\u00"), escaped(secret, "&#x")];
         for form in percent.into_iter().chain(twice).chain(others) {
             if form != secret {
-                self.add(form, mask);
+                self.add(form, mask, false);
             }
         }
         for engine in [STANDARD_NO_PAD, URL_SAFE_NO_PAD] {
-            self.add(engine.encode(secret).into_bytes(), mask);
+            self.add(engine.encode(secret).into_bytes(), mask, false);
         }
     }
 
-    fn add(&mut self, text: Vec<u8>, mask: &str) {
+    /// What stands in the place of a secret that was taken up, all of its forms with it: of these it is the oldest.
+    pub(super) fn mask_of(&self, secret: &[u8]) -> Option<&str> {
+        let key = secret.last_chunk::<KEY>()?;
+        let mut forms = [&self.young, &self.old].into_iter().filter_map(|table| table.get(key)).flatten();
+        forms.find(|form| form.is_plain && *form.text == *secret).map(|form| &*form.mask)
+    }
+
+    /// Changes with each form that is taken up: while it is the same, a text is searched in vain a second time.
+    pub(super) fn version(&self) -> u64 {
+        self.version
+    }
+
+    fn add(&mut self, text: Vec<u8>, mask: &str, is_plain: bool) {
         let Some(&key) = text.last_chunk::<KEY>() else { return };
         let is_known =
             |table: &SecretTable| table.get(&key).is_some_and(|forms| forms.iter().any(|form| *form.text == *text));
@@ -97,7 +124,8 @@ impl KnownSecrets {
         }
         let bit = bit(key);
         self.filter[bit / 64] |= 1 << (bit % 64);
-        self.young.entry(key).or_default().push(SecretForm { text: text.into(), mask: mask.into() });
+        self.version += 1;
+        self.young.entry(key).or_default().push(SecretForm { text: text.into(), mask: mask.into(), is_plain });
     }
 
     /// The text with these secrets masked; `None` if it holds none of them.
@@ -107,32 +135,46 @@ impl KnownSecrets {
         }
         let mut clean = Vec::new();
         let mut copied = 0;
-        for end in KEY..=text.len() {
-            if is_within_word(text, end) {
+        // Every so many bytes one is looked at: a form is longer, and all of it is among the bytes of forms.
+        let mut at = SHORTEST.0 - 1;
+        while let Some(&byte) = text.get(at) {
+            if !OF_FORMS[usize::from(byte)] {
+                at += SHORTEST.0;
                 continue;
             }
-            let Some(key) = text[..end].last_chunk::<KEY>() else { continue };
-            let bit = bit(*key);
-            if self.filter[bit / 64] & (1 << (bit % 64)) == 0 {
-                continue;
+            let start = at - run_before(&text[..at], &OF_FORMS);
+            let behind = at + run_of(&text[at..], &OF_FORMS);
+            for end in start + SHORTEST.0..=behind {
+                if let Some(form) = self.form_that_ends(text, end, copied) {
+                    clean.extend_from_slice(&text[copied..end - form.text.len()]);
+                    clean.extend_from_slice(form.mask.as_bytes());
+                    copied = end;
+                }
             }
-            let forms = [&self.young, &self.old].into_iter().filter_map(|table| table.get(key)).flatten();
-            let fits = |form: &&SecretForm| {
-                let start = end.checked_sub(form.text.len());
-                start.is_some_and(|start| {
-                    start >= copied && text[start..end] == *form.text && !is_within_word(text, start)
-                })
-            };
-            if let Some(form) = forms.filter(fits).max_by_key(|form| form.text.len()) {
-                clean.extend_from_slice(&text[copied..end - form.text.len()]);
-                clean.extend_from_slice(form.mask.as_bytes());
-                copied = end;
-            }
+            at = behind + SHORTEST.0;
         }
         (copied > 0).then(|| {
             clean.extend_from_slice(&text[copied..]);
             clean
         })
+    }
+
+    /// The longest form that ends at a place and doesn't begin before `from`.
+    fn form_that_ends(&self, text: &[u8], end: usize, from: usize) -> Option<&SecretForm> {
+        if is_within_word(text, end) {
+            return None;
+        }
+        let key = text[..end].last_chunk::<KEY>()?;
+        let bit = bit(*key);
+        if self.filter[bit / 64] & (1 << (bit % 64)) == 0 {
+            return None;
+        }
+        let forms = [&self.young, &self.old].into_iter().filter_map(|table| table.get(key)).flatten();
+        let fits = |form: &&SecretForm| {
+            let start = end.checked_sub(form.text.len());
+            start.is_some_and(|start| start >= from && text[start..end] == *form.text && !is_within_word(text, start))
+        };
+        forms.filter(fits).max_by_key(|form| form.text.len())
     }
 }
 
@@ -201,6 +243,23 @@ mod tests {
         }
         assert_eq!(shown("xaBc/def+123="), None);
         assert_eq!(shown(""), None);
+        for before in 0..40 {
+            let (text, clean) = (" ".repeat(before) + "aBc/def+123=", " ".repeat(before) + "#");
+            assert_eq!(shown(&(text.clone() + " ")), Some(clean.clone() + " "));
+            assert_eq!(shown(&format!("{text}|{text}")), Some(format!("{clean}|{clean}")));
+        }
+    }
+
+    #[test]
+    fn a_secret_is_taken_up_once() {
+        let mut seen = KnownSecrets::default();
+        seen.remember(b"aBc/def+123=", "#");
+        let version = seen.version();
+        seen.remember(b"aBc/def+123=", "#");
+        assert_eq!((seen.version(), seen.mask_of(b"aBc/def+123=")), (version, Some("#")));
+        assert_eq!(seen.mask_of(b"aBc%2Fdef%2B123%3D"), None, "that would be another secret");
+        seen.remember(b"aBc/def+124=", "#");
+        assert_ne!(seen.version(), version);
     }
 
     #[test]
