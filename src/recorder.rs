@@ -43,6 +43,9 @@ pub(crate) use links::BypassLinkDetector;
 /// committed at once.
 pub(crate) const COMMIT_EVERY: Duration = Duration::from_millis(200);
 
+/// So many exchanges wait when the recorder lags behind the traffic: bodies are compressed in less time then.
+const LAG: usize = 128;
+
 /// What was recorded and judged in a run, and what was not.
 #[derive(Debug, Clone, Default)]
 pub struct RunSummary {
@@ -195,6 +198,7 @@ impl RecordLoop {
             #[cfg(test)]
             panics::inject("recorder", &exchange.request.target);
             let exchange = Arc::new(self.redactor.redact(exchange));
+            self.keeper.lags(self.intake.waiting() >= LAG);
             let recorded = self.keeper.record(&exchange);
             self.at_hand = false;
             let appended = recorded.filter(|recorded| recorded.appended).and_then(|_| self.keeper.last());

@@ -103,6 +103,11 @@ impl RotatingWriter {
         self.writer.append(exchange).map(drop)
     }
 
+    /// From now on bodies are compressed in less time and to a larger size, or as usual. See [`Writer::compress_fast`].
+    pub(crate) fn compress_fast(&mut self, fast: bool) {
+        self.writer.compress_fast(fast);
+    }
+
     /// True if the file that is being written still has its name.
     pub(crate) fn file_unchanged(&self) -> bool {
         self.writer.file_unchanged()

@@ -107,6 +107,13 @@ impl CaptureGuard {
         Some(KeptExchange { index, appended })
     }
 
+    /// The recorder lags behind the traffic, or no longer does.
+    pub(super) fn lags(&mut self, lags: bool) {
+        if let Some(series) = &mut self.series {
+            series.compress_fast(lags);
+        }
+    }
+
     /// Goes on after a panic of the recorder. With `at_hand`, an exchange had been taken and is lost. True if what was
     /// appended before is on disk.
     pub(super) fn recover(&mut self, panicked: &Panicked, at_hand: bool) -> bool {

@@ -361,6 +361,11 @@ impl ExchangeReceiver {
         locked(&self.slots).take()
     }
 
+    /// How many exchanges wait to be taken, those whose last write is under way included.
+    pub(crate) fn waiting(&self) -> usize {
+        locked(&self.slots).queue.len()
+    }
+
     /// As [`Self::next`], from a thread outside the runtime, and with its place.
     ///
     /// # Panics
