@@ -6,6 +6,7 @@
 //! bodies have ended, and that nobody changes afterwards.
 
 mod coding;
+mod content;
 pub mod secrets;
 
 use std::fmt;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use bytes::Bytes;
 pub use coding::{DecodeError, MAX_DECODED, codings, decode, encode};
 pub(crate) use coding::{decode_one, encode_one, salvage, salvage_one};
+pub use content::DecodedCopy;
 use jiff::Timestamp;
 
 /// One request and its response, or the failure to get one.
@@ -232,6 +234,8 @@ pub struct Body {
     /// Trailer fields (RFC 9110 section 6.5) that came behind it, as they came, those that go no further included.
     /// Names are in lower case where the version of HTTP or whoever answered had no other form.
     pub trailers: Headers,
+    /// Its content without codings, for as long as the exchange is being recorded and judged.
+    pub decoded: DecodedCopy,
 }
 
 impl fmt::Debug for Body {
@@ -253,7 +257,7 @@ impl Body {
     /// A body of which everything that passed was kept, however it ended; without trailers.
     pub fn ended(bytes: impl Into<Bytes>, end: BodyEnd) -> Self {
         let bytes = bytes.into();
-        Self { length: bytes.len() as u64, bytes, end, trailers: Headers::default() }
+        Self { length: bytes.len() as u64, bytes, end, trailers: Headers::default(), decoded: DecodedCopy::default() }
     }
 
     /// No content.

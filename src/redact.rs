@@ -26,7 +26,7 @@ use ring::hmac;
 use ring::rand::SystemRandom;
 
 use crate::exchange::secrets::{fingerprint, fingerprint_at};
-use crate::exchange::{Body, BodyEnd, DecodeError, Exchange, Headers, codings, decode, encode, salvage};
+use crate::exchange::{Body, BodyEnd, DecodeError, Exchange, Headers, codings, salvage};
 use credentials::OwnCredentials;
 pub use level::RedactionLevel;
 use personal::Personal;
@@ -227,14 +227,10 @@ impl Redactor {
         if body.bytes.is_empty() {
             return;
         }
-        if codings(headers).is_empty() {
-            let bytes = body.bytes.clone();
-            return self.content(body, &bytes, own, |body, clean| body.bytes = Bytes::from(clean));
-        }
-        match decode(&body.bytes.clone(), headers) {
-            Ok(content) => self.content(body, &content, own, |body, clean| put_back(body, &clean, headers)),
+        match body.content(headers) {
+            Ok(content) => self.content(body, &content, own, |body, clean| put_back(body, clean, headers)),
             // What decodes to that much is not judged either.
-            Err(DecodeError::TooLarge) => give_up(body),
+            Err(error) if *error == DecodeError::TooLarge => give_up(body),
             Err(_) => self.undecodable(body, headers, own),
         }
     }
@@ -277,7 +273,7 @@ impl Redactor {
         let content = salvage(&bytes, headers);
         if !content.is_empty() {
             let clean = self.clean(&content, own);
-            put_back(body, clean.as_deref().unwrap_or(&content), headers);
+            put_back(body, clean.unwrap_or(content), headers);
             cut(body);
         } else if std::str::from_utf8(&bytes).is_ok() {
             // Plain text under a header that lies: a secret in it is seen.
@@ -297,10 +293,9 @@ fn bodies(exchange: &Exchange) -> u64 {
 }
 
 /// Puts new content into a body, in the codings that the header names.
-fn put_back(body: &mut Body, content: &[u8], headers: &Headers) {
-    match encode(content, headers) {
-        Some(coded) => body.bytes = Bytes::from(coded),
-        None => give_up(body),
+fn put_back(body: &mut Body, content: Vec<u8>, headers: &Headers) {
+    if !body.replace_content(content, headers) {
+        give_up(body);
     }
 }
 

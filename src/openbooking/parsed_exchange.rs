@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{
     BookingFacts, ClassifiedCall, Endpoint, Stage, classify, is_below, is_test_interface, is_uuid, media_type,
 };
-use crate::exchange::{Body, BodyEnd, Exchange, Headers, decode};
+use crate::exchange::{Body, BodyEnd, Exchange, Headers};
 use crate::json::{Document, JsonError};
 
 /// An exchange with everything that rules ask of it worked out once.
@@ -69,12 +69,12 @@ impl ParsedBody {
         }
         // Whether it should be JSON can be told by what it is, where its header fields are not known.
         let says_json = headers.get("content-type").map_or(!headers.is_recorded("content-type"), media_type::is_json);
-        let looks_like_json =
-            || decode(&body.bytes, headers).is_ok_and(|bytes| bytes.trim_ascii_start().starts_with(b"{"));
+        let content = body.content(headers);
+        let looks_like_json = || content.as_ref().is_ok_and(|content| content.trim_ascii_start().starts_with(b"{"));
         if !always && !says_json && !looks_like_json() {
             return Self::Opaque;
         }
-        match decode(&body.bytes, headers) {
+        match content {
             Ok(bytes) => match Document::parse(&bytes) {
                 Ok(document) => Self::Json(document),
                 Err(error) if error.is_limit() => {
@@ -135,6 +135,9 @@ impl ParsedExchange {
                 response = ParsedBody::Json(dataset);
             }
         }
+        // Nobody reads it again.
+        exchange.request.body.release_content();
+        exchange.response.iter().for_each(|response| response.body.release_content());
         Self { index, exchange, stage, endpoint, base_path, uuid_segment, order_uuid, request, response }
     }
 
@@ -219,7 +222,7 @@ fn dataset(exchange: &Exchange) -> Option<Document> {
     if !html || response.body.end != BodyEnd::Complete {
         return None;
     }
-    let page = decode(&response.body.bytes, &response.headers).ok()?;
+    let page = response.body.content(&response.headers).ok()?;
     let page = std::str::from_utf8(&page).ok()?;
     page.split("application/ld+json").skip(1).find_map(|rest| {
         let script = rest.split_once('>')?.1.split("</script").next()?;

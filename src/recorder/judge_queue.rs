@@ -134,7 +134,7 @@ pub(super) struct JudgeIsGone;
 
 /// What an exchange takes up in memory, its bodies.
 fn bytes((exchange, _): &ToJudge) -> usize {
-    exchange.request.body.bytes.len() + exchange.response.as_ref().map_or(0, |response| response.body.bytes.len())
+    exchange.request.body.held() + exchange.response.as_ref().map_or(0, |response| response.body.held())
 }
 
 /// Both ends, with nothing between them.
@@ -227,7 +227,7 @@ impl JudgeQueueReceiver {
         state.finish_at_hand();
         loop {
             if let Some(next) = state.queue.pop_front() {
-                state.bytes -= bytes(&next);
+                state.bytes = state.bytes.saturating_sub(bytes(&next));
                 state.at_hand = 1;
                 self.0.changed.notify_all();
                 return Some(NextToJudge::Exchange(next));

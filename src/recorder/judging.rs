@@ -272,6 +272,8 @@ impl LiveJudge {
     }
 
     fn judge(&mut self, exchange: Arc<Exchange>, index: Option<u64>) {
+        // Before it is judged: the judge is the last to read the content of its bodies.
+        let notices = self.bypass_links(&exchange);
         match panics::catch(|| self.verdicts(Arc::clone(&exchange), index)) {
             Ok(()) => {}
             Err(panicked) => {
@@ -286,6 +288,7 @@ impl LiveJudge {
                 self.events.send(Event::Exchange(Arc::new(unjudged)));
             }
         }
+        notices.into_iter().for_each(|notice| self.events.send(Event::Notice(notice)));
     }
 
     fn verdicts(&mut self, exchange: Arc<Exchange>, index: Option<u64>) {
@@ -315,27 +318,24 @@ impl LiveJudge {
         self.coverage.changed();
         self.judged += 1;
         self.at_hand = self.at_hand.saturating_sub(1);
-        let exchange = Arc::clone(&judged.exchange);
         self.events.send(Event::Exchange(Arc::new(judged)));
-        self.beside(&exchange);
-    }
-
-    /// What there is to say of an exchange beside its verdicts. A panic here costs none.
-    fn beside(&mut self, exchange: &Exchange) {
-        let notices = panics::catch(|| self.links.as_mut().map_or_else(Vec::new, |links| links.look_at(exchange)));
-        match notices {
-            Ok(notices) => notices.into_iter().for_each(|notice| self.events.send(Event::Notice(notice))),
-            Err(panicked) => {
-                tracing::error!("the search for links that lead past the proxy {panicked}; it is given up");
-                self.links = None;
-                self.events.send(Event::Notice(format!(
-                    "The search for links that lead past the proxy {panicked}. Such links are not reported any more."
-                )));
-            }
-        }
         if let Some(slow) = self.judge.slow_rule() {
             tracing::warn!("{slow}");
             self.events.send(Event::Notice(slow.to_string()));
+        }
+    }
+
+    /// What there is to say of links past the proxy. A panic here costs no verdicts.
+    fn bypass_links(&mut self, exchange: &Exchange) -> Vec<String> {
+        match panics::catch(|| self.links.as_mut().map_or_else(Vec::new, |links| links.look_at(exchange))) {
+            Ok(notices) => notices,
+            Err(panicked) => {
+                tracing::error!("the search for links that lead past the proxy {panicked}; it is given up");
+                self.links = None;
+                vec![format!(
+                    "The search for links that lead past the proxy {panicked}. Such links are not reported any more."
+                )]
+            }
         }
     }
 

@@ -10,7 +10,7 @@
 
 use std::collections::HashSet;
 
-use crate::exchange::{BodyEnd, Exchange, Response, decode};
+use crate::exchange::{BodyEnd, Exchange, Response};
 use crate::links::{self, Link, LinkMedia, Origin};
 
 /// Most links that are said; further ones are not.
@@ -90,7 +90,7 @@ fn in_body(exchange: &Exchange, response: &Response, origin: &Origin) -> Vec<Lin
     }
     let Some(media) = LinkMedia::of(&response.headers) else { return Vec::new() };
     // What can't be decoded is the judge's affair.
-    decode(&body.bytes, &response.headers).map_or_else(|_| Vec::new(), |content| links::find(&content, media, origin))
+    body.content(&response.headers).map_or_else(|_| Vec::new(), |content| links::find(&content, media, origin))
 }
 
 fn redirects(status: u16) -> bool {

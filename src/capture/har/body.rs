@@ -120,7 +120,7 @@ pub(in crate::capture) fn restore_own(found: EntryBody<'_>, extra: BodyExtra) ->
         Some(name) => end_from_name(name).ok_or("the end of a body is unknown")?,
     };
     let length = extra.length.unwrap_or(bytes.len() as u64);
-    Ok(Body { bytes, length, end, trailers: from_fields(extra.trailers) })
+    Ok(Body { length, trailers: from_fields(extra.trailers), ..Body::ended(bytes, end) })
 }
 
 /// The body of an entry that another program wrote. One that isn't in the file, or not whole, is marked as such, so that

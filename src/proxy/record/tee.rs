@@ -101,7 +101,7 @@ impl Tee {
         }
         kept.shrink_to_fit();
         let trailers = std::mem::take(&mut self.trailers);
-        exchange_builder.body_ended(self.part, Body { bytes: kept.into(), length: self.length, end, trailers });
+        exchange_builder.body_ended(self.part, Body { length: self.length, trailers, ..Body::ended(kept, end) });
     }
 }
 

@@ -8,7 +8,7 @@ use super::super::content::Unpacked;
 use super::PersonalFields;
 use super::names;
 use super::places::{self, MemberRule};
-use crate::exchange::{Body, BodyEnd, Headers, decode};
+use crate::exchange::{Body, BodyEnd, Headers};
 use crate::json::{Document, JsonKind, Value};
 
 /// The content of a body, as far as it can be read.
@@ -71,7 +71,7 @@ impl ReadBody {
         if body.bytes.is_empty() {
             return unpacked(BodyContent::Nothing);
         }
-        let Ok(decoded) = decode(&body.bytes, headers) else {
+        let Ok(decoded) = body.content(headers) else {
             let text = std::str::from_utf8(&body.bytes).is_ok();
             return unpacked(if text { BodyContent::Undecoded(body.bytes.to_vec()) } else { BodyContent::Unreadable });
         };

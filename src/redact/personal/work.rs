@@ -219,7 +219,7 @@ impl<'w> ExchangeRedactor<'w> {
             }
         };
         match clean.map(|clean| read.pack(clean)) {
-            Some(Some(packed)) => put_back(body, &packed, headers),
+            Some(Some(packed)) => put_back(body, packed, headers),
             Some(None) => give_up(body),
             None => {}
         }
