@@ -206,7 +206,8 @@ async fn n_without_a_hit_says_so_and_keeps_following() {
 
 #[tokio::test(start_paused = true)]
 async fn nothing_in_view_moves_when_old_exchanges_are_let_go() {
-    let one = Fake::new(0).judged();
+    // Without bodies, so that their number counts and not their size.
+    let one = Fake::new(0).request_body("").response_body("").judged();
     let exchanges = |numbers: std::ops::Range<u64>| {
         let event = |index| Event::Exchange(Arc::new(umpire::judged::Judged { index, ..one.clone() }));
         Step::Events(numbers.map(event).collect())
@@ -266,7 +267,8 @@ async fn ctrl_l_draws_everything_anew() {
 
 #[tokio::test(start_paused = true)]
 async fn the_oldest_exchanges_are_let_go() {
-    let one = Fake::new(0).judged();
+    // Without bodies, so that their number counts and not their size.
+    let one = Fake::new(0).request_body("").response_body("").judged();
     let event = |index| Event::Exchange(Arc::new(umpire::judged::Judged { index, ..one.clone() }));
     let events: Vec<Event> = (0..20_100).map(event).collect();
     let shown = show(events.clone(), "").await;
