@@ -1,14 +1,15 @@
 //! One owner for everything that happens to an exchange after it has ended.
 //!
 //! ```text
-//! Intake ─► redact ─► capture (append, commit, next file) ─► backlog ─► judge ─► Event ─► front end
-//!             │          └─ fails: "not recording", counted, judged and shown all the same
-//!             └─ thread "recorder": never waits for the judge    └─ thread "judge": may fall behind
+//! ExchangeReceiver ─► redact ─► capture (append, commit, next file) ─► backlog ─► judge ─► Event ─► front end
+//!                       │          └─ fails: "not recording", counted, judged and shown all the same
+//!                       └─ thread "recorder"                              └─ thread "judge": may fall behind
 //! ```
 //!
 //! Redaction comes first, so that no secret reaches the disk, a rule's words or the screen, and so that the judge sees
 //! live exactly what it would see in the recording. An exchange is on disk within `COMMIT_EVERY` of its end, whatever
-//! waits to be judged: traffic never waits for rules, and what they have not come to yet is read back from the capture.
+//! waits to be judged: what the judge has not come to yet is read back from the capture. Without a capture the recorder waits for
+//! the judge once `judge_queue` is full; what that means for traffic, `proxy::record::sink` says.
 //!
 //! A panic costs the exchange at hand: it is reported and counted, and recording goes on (`RecordLoop::start_again`).
 

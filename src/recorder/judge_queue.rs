@@ -5,7 +5,7 @@
 //!     └─ full ─► appended rows ─► committed ─► stretches ─► read back from the capture ─┘
 //! ```
 //!
-//! So the proxy never waits for the judge, and what waits takes no memory. What can't be read back, because nothing is
+//! So recording never waits for the judge, and what waits takes no memory. What can't be read back, because nothing is
 //! recorded, waits in memory, and then the recorder waits for room.
 
 use std::collections::VecDeque;
