@@ -1,4 +1,4 @@
-//! The command line: clap types and one function per subcommand. The only place (with `main.rs`) that uses anyhow.
+//! The command line: clap types and one function per subcommand. The only place that uses anyhow.
 //!
 //! `arguments → Cli → run → Exit`
 

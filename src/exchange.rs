@@ -288,7 +288,7 @@ pub struct Failure {
     pub kind: FailureKind,
     /// The cause in words, naming the host or file that it is about.
     pub detail: String,
-    /// Status that Umpire itself answered in the booking system's place (502, 504), if it did.
+    /// Status that Umpire itself answered in the booking system's place (502, 504; 400 or 408 where the request failed), if it did.
     pub answered: Option<u16>,
 }
 

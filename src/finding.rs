@@ -1,6 +1,6 @@
 //! What a rule says of one thing it looked at.
 //!
-//! `Verdict = passed | failed → Finding | not judged, because ...`
+//! `a verdict: passed (counted) | failed → Finding | not judged, because ...`
 
 mod cause;
 mod tally;

@@ -1,6 +1,6 @@
 //! An exchange with its findings: what judging makes, and every front end, filter and comparison reads.
 //!
-//! `Exchange, Verdict* → Judged` · `display`: the texts that every front end uses for it
+//! `Exchange, Finding*, NotJudged*, how much passed → Judged` · `display`: the texts that every front end uses for it
 
 mod display;
 

@@ -1,6 +1,6 @@
-//! The rule book and the engine that applies it. Pure functions: rules know no I/O (loading a folder aside).
+//! The rule book and the engine that applies it. Rules know no I/O (loading a folder aside).
 //!
-//! `TOML → RuleDefinition → Rule (CEL compiled once)`, then per exchange `Exchange → ParsedExchange → Verdicts → Judged`
+//! `TOML → RuleDefinition → Rule (CEL compiled once)`, then per exchange `Exchange → ParsedExchange → Judged`
 //!
 //! `rules/GUIDE.md` says how a rule is written.
 

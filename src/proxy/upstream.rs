@@ -164,8 +164,9 @@ pub(crate) fn authority_of(origin: &str) -> &str {
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{detail}")]
 pub struct UpstreamError {
-    /// What kind of failure: [`FailureKind::Unreachable`], [`FailureKind::TimedOut`] or [`FailureKind::BrokenOff`]; or
-    /// [`FailureKind::BadRequest`] or [`FailureKind::ClientGone`] where it was the request that failed.
+    /// What kind of failure: [`FailureKind::Unreachable`], [`FailureKind::TimedOut`] or [`FailureKind::BrokenOff`];
+    /// [`FailureKind::BadRequest`] or [`FailureKind::ClientGone`] where it was the request that failed; of a replay
+    /// [`FailureKind::NoReplay`].
     pub kind: FailureKind,
     /// The cause in words, naming the host.
     pub detail: String,

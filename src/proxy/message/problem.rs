@@ -1,6 +1,6 @@
 //! Umpire's own answers: problem details (RFC 9457) that can't be mistaken for the booking system's.
 //!
-//! `UpstreamError → 502 or 504, application/problem+json, "Umpire …"`
+//! `UpstreamError → 502 or 504 (400 or 408 where the request failed), application/problem+json, "Umpire …"`
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};

@@ -223,7 +223,7 @@ pub struct ExchangeSender {
     announcer: Option<Announcer>,
 }
 
-/// Receives exchanges in the order in which they ended.
+/// Receives exchanges in the order in which the last writes of their answers began.
 #[derive(Debug)]
 pub struct ExchangeReceiver {
     slots: Arc<Mutex<WriteOrder>>,
