@@ -101,9 +101,9 @@ enum Command {
     Rules(rules::Rules),
 }
 
-/// Output for people or for programs.
+/// The formats of commands that have these two. A command with a third has an enum of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
+enum TextOrJson {
     Text,
     Json,
 }

@@ -2,8 +2,9 @@
 //!
 //! `Event → plain | json_lines` while traffic flows · `CheckReport → check_text | check_json` for recordings
 //!
-//! One file per output format. Every function writes to an `io::Write` that the caller gives, and fails only
-//! when that fails. Nothing here decides an exit status; [`CheckReport::worst`] is what one is decided by.
+//! A function for each report and format (`check_text`, `check_json`, …), each to a `text::Printer` that the caller gives. It fails
+//! only when that fails. There is no trait of formats; `cli` chooses. Nothing here decides an exit status; [`CheckReport::worst`] is
+//! what one is decided by.
 
 mod baseline_json;
 mod baseline_text;

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::stdio::print;
-use super::{Exit, Format};
+use super::{Exit, TextOrJson};
 use crate::ca::{Authority, HOME, HostPattern, Store};
 use crate::new_file::{self, Existing, Readers};
 use crate::text::{Printer, safe_format};
@@ -37,7 +37,7 @@ enum Command {
     Show {
         /// Output for people or for programs
         #[arg(long, value_enum, default_value = "text")]
-        format: Format,
+        format: TextOrJson,
     },
     /// Write the certificates (never a key) as PEM
     Export {
@@ -130,9 +130,9 @@ pub(crate) fn hosts_in_words(subjects: &[String]) -> String {
     if subjects.is_empty() { "this machine only (localhost)".to_owned() } else { subjects.join(", ") }
 }
 
-fn show(store: &Store, format: Format) -> anyhow::Result<()> {
+fn show(store: &Store, format: TextOrJson) -> anyhow::Result<()> {
     let now = Timestamp::now();
-    if format == Format::Json {
+    if format == TextOrJson::Json {
         let authorities: Vec<_> = store
             .all()?
             .iter()

@@ -9,9 +9,9 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use jiff::tz::Offset;
 
+use super::Exit;
 use super::judging::JudgingArgs;
 use super::stdio::{note, note_with, print};
-use super::{Exit, Format};
 use crate::baseline::Baseline;
 use crate::capture::open_without_secrets;
 use crate::check::{CheckOptions, CheckOutcome, CheckRun, coverage, is_empty, recordings};
@@ -33,8 +33,8 @@ pub(crate) struct Check {
     #[command(flatten)]
     judging: JudgingArgs,
     /// Text for people, or the JSON contract of docs/check-report.md
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
+    #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
+    format: CheckFormat,
     /// Exit status 1 if there is a finding of at least this severity
     #[arg(long, value_enum, default_value_t = Threshold::Failure)]
     fail_on: Threshold,
@@ -105,6 +105,13 @@ impl From<SideName> for Side {
     }
 }
 
+/// The formats of the report: of `umpire check` alone, so that another one is offered nowhere else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum CheckFormat {
+    Text,
+    Json,
+}
+
 /// Runs `umpire check …`.
 pub(super) fn run(check: Check) -> anyhow::Result<Exit> {
     let judging = check.judging.load()?;
@@ -161,8 +168,8 @@ pub(super) fn run(check: Check) -> anyhow::Result<Exit> {
         compare(other, &report, &check, &judging.book)?
     } else {
         print(|out| match check.format {
-            Format::Text => check_text(out, &report, Paint::for_stdout()),
-            Format::Json => check_json(out, &report),
+            CheckFormat::Text => check_text(out, &report, Paint::for_stdout()),
+            CheckFormat::Json => check_json(out, &report),
         })?;
         report.worst()
     };
@@ -193,13 +200,13 @@ fn compare(other: &Path, report: &CheckReport, check: &Check, book: &RuleBook) -
     let comparison = ReportComparison::new(report, &earlier);
     let headline = report.headline();
     print(|out| match check.format {
-        Format::Text => {
+        CheckFormat::Text => {
             headline.iter().try_for_each(|headline| out.line(visible(headline)))?;
             compare_text(out, &comparison, Paint::for_stdout())
         }
-        Format::Json => compare_json(out, &comparison, &named()),
+        CheckFormat::Json => compare_json(out, &comparison, &named()),
     })?;
-    if let Some(headline) = headline.filter(|_| check.format == Format::Json) {
+    if let Some(headline) = headline.filter(|_| check.format == CheckFormat::Json) {
         note(visible(&headline));
     }
     Ok(comparison.worst())

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::stdio::print;
 use super::upstreams::UpstreamArgs;
-use super::{Exit, Format, runtime};
+use super::{Exit, TextOrJson, runtime};
 use crate::ca::HostPattern;
 use crate::doctor::{CheckState, DoctorCheck, DoctorPlan, examine};
 use crate::proxy::BaseUri;
@@ -40,7 +40,7 @@ pub(crate) struct Doctor {
     captures: PathBuf,
     /// Output for people or for programs
     #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    format: TextOrJson,
     #[command(flatten)]
     upstream: UpstreamArgs,
 }
@@ -59,7 +59,7 @@ pub(super) fn run(doctor: Doctor) -> anyhow::Result<Exit> {
     let checks = runtime()?.block_on(examine(&plan));
     let bad = checks.iter().any(|check| check.state == CheckState::Bad);
     print(|out| match doctor.format {
-        Format::Json => {
+        TextOrJson::Json => {
             let lines: Vec<_> = checks
                 .iter()
                 .map(|DoctorCheck { what, state, found, advice }| {
@@ -68,7 +68,7 @@ pub(super) fn run(doctor: Doctor) -> anyhow::Result<Exit> {
                 .collect();
             out.json_line(&json!({ "format_version": FORMAT_VERSION, "works": !bad, "checks": lines }))
         }
-        Format::Text => {
+        TextOrJson::Text => {
             for DoctorCheck { what, state, found, advice } in &checks {
                 let sign = match state {
                     CheckState::Good => "✓",

@@ -13,7 +13,7 @@ use clap::{Args, Subcommand};
 use self::page::page;
 use super::judging::RuleArgs;
 use super::stdio::{note, print};
-use super::{Exit, Format};
+use super::{Exit, TextOrJson};
 use crate::exchange::Exchange;
 use crate::finding::RuleInfo;
 use crate::new_file::Existing;
@@ -35,8 +35,8 @@ enum Command {
         #[command(flatten)]
         rules: RuleArgs,
         /// A table for people, or an array of objects
-        #[arg(long, value_enum, default_value_t = Format::Text)]
-        format: Format,
+        #[arg(long, value_enum, default_value_t = TextOrJson::Text)]
+        format: TextOrJson,
     },
     /// Show one rule, also by a former id: what it asks, why, how to put it right, where the specification says so
     Explain {
@@ -97,11 +97,11 @@ pub(super) fn run(rules: Rules) -> anyhow::Result<Exit> {
     }
 }
 
-fn list(book: &RuleBook, format: Format) -> anyhow::Result<Exit> {
+fn list(book: &RuleBook, format: TextOrJson) -> anyhow::Result<Exit> {
     let rules: Vec<&RuleInfo> = book.rules().iter().map(|rule| rule.info.as_ref()).collect();
     print(|out| match format {
-        Format::Json => out.json(&rules),
-        Format::Text => {
+        TextOrJson::Json => out.json(&rules),
+        TextOrJson::Text => {
             let width = rules.iter().map(|rule| rule.id.len()).max().unwrap_or(0);
             for rule in &rules {
                 out.line(safe_format!("{:width$}  {:8} {:14} {}", rule.id, rule.severity, rule.side, rule.title))?;

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::select::booking_of;
 use crate::capture::{self, CaptureReader, Meta, Oddity, RecordingFormat, is_capture};
 use crate::cli::stdio::print;
-use crate::cli::{Exit, Format as Shown};
+use crate::cli::{Exit, TextOrJson};
 use crate::openbooking::Bookings;
 use crate::text::{self, Printer, safe_format, visible};
 
@@ -24,16 +24,16 @@ pub(super) struct Info {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Text for people, or a JSON array with an object per file
-    #[arg(long, value_enum, default_value_t = Shown::Text)]
-    format: Shown,
+    #[arg(long, value_enum, default_value_t = TextOrJson::Text)]
+    format: TextOrJson,
 }
 
 /// Runs `umpire capture info …`.
 pub(super) fn run(info: &Info) -> anyhow::Result<Exit> {
     let known = info.files.iter().map(|file| RecordingInfo::of(file)).collect::<anyhow::Result<Vec<_>>>()?;
     print(|out| match info.format {
-        Shown::Text => known.iter().try_for_each(|known| known.print(out)),
-        Shown::Json => out.json(&known.iter().map(RecordingInfo::json).collect::<Value>()),
+        TextOrJson::Text => known.iter().try_for_each(|known| known.print(out)),
+        TextOrJson::Json => out.json(&known.iter().map(RecordingInfo::json).collect::<Value>()),
     })?;
     Ok(Exit::Clean)
 }

@@ -15,7 +15,7 @@ use crate::capture::index::{CaptureIndex, Hit, IndexProgress, path_of};
 use crate::capture::is_capture;
 use crate::cli::judging::RuleArgs;
 use crate::cli::stdio::{self, Audience, note, print};
-use crate::cli::{Exit, Format, recording};
+use crate::cli::{Exit, TextOrJson, recording};
 use crate::exchange::Exchange;
 use crate::filter::Filter;
 use crate::finding::number;
@@ -50,8 +50,8 @@ pub(crate) struct Search {
     #[arg(long, value_name = "N", default_value_t = 100)]
     limit: u64,
     /// Text for people, or a JSON object per hit and line
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
+    #[arg(long, value_enum, default_value_t = TextOrJson::Text)]
+    format: TextOrJson,
 }
 
 /// `umpire capture index …`
@@ -163,11 +163,11 @@ fn show(
     index: u64,
     exchange: &Exchange,
     at: Option<(SearchPart, &str)>,
-    format: Format,
+    format: TextOrJson,
 ) -> io::Result<()> {
     let status = exchange.response.as_ref().map(|response| response.status);
     match format {
-        Format::Text => {
+        TextOrJson::Text => {
             let status = status.map_or_else(|| "---".to_owned(), |status| status.to_string());
             let line = format!("{} {} {status}", exchange.request.method, exchange.request.target);
             out.line(safe_format!("{:>8}  {:.3}  {line}", number(index), exchange.started))?;
@@ -176,7 +176,7 @@ fn show(
                 None => Ok(()),
             }
         }
-        Format::Json => {
+        TextOrJson::Json => {
             let hit = json!({
                 "exchange": index,
                 "number": number(index),

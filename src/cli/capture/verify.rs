@@ -12,7 +12,7 @@ use super::target::TargetWriter;
 use crate::capture::{self, CaptureError, Oddity, OddityOutcome, RecordingFormat};
 use crate::cli::redaction::SharedArgs;
 use crate::cli::stdio::{note, print};
-use crate::cli::{Exit, Format as Shown};
+use crate::cli::{Exit, TextOrJson};
 use crate::redact::Redactor;
 use crate::text::{self, Printer, safe_format};
 
@@ -37,8 +37,8 @@ pub(crate) struct Verify {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Text for people, or a JSON array with an object per file
-    #[arg(long, value_enum, default_value_t = Shown::Text)]
-    format: Shown,
+    #[arg(long, value_enum, default_value_t = TextOrJson::Text)]
+    format: TextOrJson,
 }
 
 /// Runs `umpire capture verify …`. Status 1 if one of the files is not whole.
@@ -59,8 +59,8 @@ pub(super) fn run(verify: &Verify) -> anyhow::Result<Exit> {
         note(safe_format!("saved {saved} in {}, {}", save.name(), save.said()));
     }
     print(|out| match verify.format {
-        Shown::Text => verified.iter().try_for_each(|verified| verified.print(out)),
-        Shown::Json => out.json(&verified.iter().map(VerifiedRecording::json).collect::<Value>()),
+        TextOrJson::Text => verified.iter().try_for_each(|verified| verified.print(out)),
+        TextOrJson::Json => out.json(&verified.iter().map(VerifiedRecording::json).collect::<Value>()),
     })?;
     Ok(if verified.iter().all(VerifiedRecording::is_whole) { Exit::Clean } else { Exit::Findings })
 }
