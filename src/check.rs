@@ -246,13 +246,13 @@ impl<'n> CheckRun<'n> {
             let mut recognized = Recognized::default();
             let mut is_under_base = false;
             starts.push(before);
-            let (oddities, mut fault, mut simulated) = (recording.oddities, None, Vec::new());
+            let (oddities, mut unread, mut simulated) = (recording.oddities, None, Vec::new());
             let mut file = judging.file(place, recording.exchanges, with_bodies);
             while let Some(next) = file.next() {
                 let judged = match next {
                     Ok(judged) => judged,
                     Err(WithoutVerdict::Exchange(error)) => {
-                        fault = Some(error);
+                        unread = Some(error);
                         continue;
                     }
                     Err(WithoutVerdict::Verdicts(error)) => return Err(CheckError::Verdicts(error.to_string())),
@@ -282,11 +282,11 @@ impl<'n> CheckRun<'n> {
                     self.report.findings.push((Arc::clone(&names[at]), finding));
                 }
             }
-            totals = file.end(fault.is_none());
+            totals = file.end(unread.is_none());
             let exchanges = totals.exchanges - before;
             if exchanges == 0 {
-                match fault {
-                    Some(fault) => (self.notice)(safe_format!("{fault}")),
+                match unread {
+                    Some(unread) => (self.notice)(safe_format!("{unread}")),
                     None => (self.notice)(safe_format!("{name}: holds no exchanges that could be judged")),
                 }
                 self.empty += 1;
@@ -294,7 +294,7 @@ impl<'n> CheckRun<'n> {
             }
             let bookings = totals.bookings - bookings;
             let odd = oddities.list().into_iter().map(odd_report).collect();
-            let fault = fault.map(|fault| self.unread.insert(fault).to_string());
+            let unread = unread.map(|unread| self.unread.insert(unread).to_string());
             let verdicts = self.verdicts(&totals).since(&verdicts);
             recognized.unmatched_base = base.clone().filter(|_| !is_under_base);
             let file = Arc::clone(name);
@@ -304,7 +304,7 @@ impl<'n> CheckRun<'n> {
                 bookings,
                 odd,
                 simulated,
-                fault,
+                unread,
                 verdicts,
                 recognized,
             });

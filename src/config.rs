@@ -175,7 +175,7 @@ struct WrittenLimits {
 }
 
 /// A value that can't be, and at which byte it stands.
-struct ConfigFault {
+struct SettingError {
     what: String,
     at: usize,
 }
@@ -194,20 +194,20 @@ impl Config {
         let text =
             std::fs::read_to_string(file).map_err(|cause| ConfigError::Unreadable { file: file.to_owned(), cause })?;
         let wrong =
-            |ConfigFault { what, at }| ConfigError::Wrong { file: file.to_owned(), line: line_of(&text, at), what };
+            |SettingError { what, at }| ConfigError::Wrong { file: file.to_owned(), line: line_of(&text, at), what };
         let config = Self::parse(file, &text).map_err(wrong)?;
         tracing::info!(file = %file.display(), "configured");
         Ok(config)
     }
 
-    fn parse(file: &Path, text: &str) -> Result<Self, ConfigFault> {
+    fn parse(file: &Path, text: &str) -> Result<Self, SettingError> {
         let at = |error: &toml::de::Error| error.span().map_or(0, |span| span.start);
         text.parse::<toml::Table>()
-            .map_err(|error| ConfigFault { what: error.message().to_owned(), at: at(&error) })?;
+            .map_err(|error| SettingError { what: error.message().to_owned(), at: at(&error) })?;
         let written: ConfigFile = toml::from_str(text).map_err(|error| {
             let (at, message) = (at(&error), error.message());
             let key = key_at(text, at).filter(|key| !message.contains(&format!("`{key}`")));
-            ConfigFault { what: key.map_or_else(|| message.to_owned(), |key| format!("{key}: {message}")), at }
+            SettingError { what: key.map_or_else(|| message.to_owned(), |key| format!("{key}: {message}")), at }
         })?;
         let folder = file.parent().unwrap_or(Path::new(""));
         let system = written.booking_system;
@@ -245,14 +245,14 @@ impl Config {
 /// Scenarios of faults, each read; what is wrong with one is said of its line.
 fn scenarios(
     written: BTreeMap<String, Vec<Spanned<String>>>,
-) -> Result<BTreeMap<String, Vec<fault::Fault>>, ConfigFault> {
+) -> Result<BTreeMap<String, Vec<fault::Fault>>, SettingError> {
     let read = |name: &str, text: &Spanned<String>| {
         let wrong =
-            |error: fault::FaultError| ConfigFault { what: format!("faults.{name}: {error}"), at: text.span().start };
+            |error: fault::FaultError| SettingError { what: format!("faults.{name}: {error}"), at: text.span().start };
         text.get_ref().parse::<fault::Fault>().map_err(wrong)
     };
     let scenario = |(name, texts): (String, Vec<Spanned<String>>)| {
-        let faults: Result<Vec<_>, ConfigFault> = texts.iter().map(|text| read(&name, text)).collect();
+        let faults: Result<Vec<_>, SettingError> = texts.iter().map(|text| read(&name, text)).collect();
         Ok((name, faults?))
     };
     written.into_iter().map(scenario).collect()
@@ -272,7 +272,7 @@ fn settings(
     off.chain(severity.iter().map(|(of, &severity)| setting(of, Some(severity), "severity"))).collect()
 }
 
-fn limits(written: &WrittenLimits) -> Result<Limits, ConfigFault> {
+fn limits(written: &WrittenLimits) -> Result<Limits, SettingError> {
     let default = Limits::default();
     let number = |value: Option<&Spanned<u64>>, key, most, default: usize| {
         Ok(within(value, key, most)?.map_or(default, |value| usize::try_from(value).unwrap_or(usize::MAX)))
@@ -307,7 +307,7 @@ fn limits(written: &WrittenLimits) -> Result<Limits, ConfigFault> {
     })
 }
 
-fn timeouts(written: &WrittenLimits) -> Result<Timeouts, ConfigFault> {
+fn timeouts(written: &WrittenLimits) -> Result<Timeouts, SettingError> {
     let default = Timeouts::default();
     Ok(Timeouts {
         connect: seconds(written.connect_seconds.as_ref(), "connect-seconds", default.connect)?,
@@ -315,17 +315,17 @@ fn timeouts(written: &WrittenLimits) -> Result<Timeouts, ConfigFault> {
     })
 }
 
-fn seconds(value: Option<&Spanned<u64>>, key: &str, default: Duration) -> Result<Duration, ConfigFault> {
+fn seconds(value: Option<&Spanned<u64>>, key: &str, default: Duration) -> Result<Duration, SettingError> {
     Ok(within(value, key, LONGEST)?.map_or(default, Duration::from_secs))
 }
 
-fn within(value: Option<&Spanned<u64>>, key: &str, most: u64) -> Result<Option<u64>, ConfigFault> {
+fn within(value: Option<&Spanned<u64>>, key: &str, most: u64) -> Result<Option<u64>, SettingError> {
     let Some(value) = value else { return Ok(None) };
     let number = *value.get_ref();
     if (1..=most).contains(&number) {
         return Ok(Some(number));
     }
-    Err(ConfigFault { what: format!("{key}: {number} is out of range; give 1 to {most}"), at: value.span().start })
+    Err(SettingError { what: format!("{key}: {number} is out of range; give 1 to {most}"), at: value.span().start })
 }
 
 /// A text that a check has nothing against; the check says what is wrong and what to do.
@@ -333,11 +333,11 @@ fn checked(
     text: Option<Spanned<String>>,
     key: &str,
     check: fn(&str) -> Result<(), String>,
-) -> Result<Option<String>, ConfigFault> {
+) -> Result<Option<String>, SettingError> {
     let Some(text) = text else { return Ok(None) };
     let at = text.span().start;
     let text = text.into_inner();
-    check(&text).map_err(|what| ConfigFault { what: format!("{key}: {what}"), at })?;
+    check(&text).map_err(|what| SettingError { what: format!("{key}: {what}"), at })?;
     Ok(Some(text))
 }
 
@@ -345,7 +345,7 @@ fn all(
     texts: Vec<Spanned<String>>,
     key: &str,
     check: fn(&str) -> Result<(), String>,
-) -> Result<Vec<String>, ConfigFault> {
+) -> Result<Vec<String>, SettingError> {
     texts.into_iter().filter_map(|text| checked(Some(text), key, check).transpose()).collect()
 }
 
@@ -392,7 +392,7 @@ mod tests {
 
     fn parse(text: &str) -> Result<Config, String> {
         Config::parse(Path::new("site/umpire.toml"), text)
-            .map_err(|ConfigFault { what, at }| format!("{}: {what}", line_of(text, at)))
+            .map_err(|SettingError { what, at }| format!("{}: {what}", line_of(text, at)))
     }
 
     #[test]

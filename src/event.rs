@@ -197,8 +197,8 @@ pub struct EventSender {
     dropped: Arc<AtomicU64>,
 }
 
-/// A feed of at most `capacity` waiting events; what is sent past them is dropped and counted.
-pub fn feed(capacity: usize) -> (EventSender, EventReceiver) {
+/// A channel of at most `capacity` waiting events; what is sent past them is dropped and counted.
+pub fn channel(capacity: usize) -> (EventSender, EventReceiver) {
     let (sender, events) = mpsc::channel(capacity.max(1));
     let dropped = Arc::new(AtomicU64::new(0));
     (EventSender { events: sender, dropped: Arc::clone(&dropped) }, EventReceiver { events, dropped })

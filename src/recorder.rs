@@ -250,7 +250,7 @@ impl RunSummary {
 mod tests {
     use super::*;
     use crate::capture::{self, Meta, Rotation};
-    use crate::event::{Event, RecordingStatus, feed};
+    use crate::event::{Event, RecordingStatus, channel};
     use crate::exchange::Exchange;
     use crate::proxy::record::sink;
     use crate::rules::BookingSystemInfo;
@@ -259,7 +259,7 @@ mod tests {
     fn record(file: Option<&Path>, paths: &[&str]) -> (Vec<Event>, RunSummary) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let (sink, intake) = sink::channel(64);
-        let (events, mut feed) = feed(1_000);
+        let (events, mut receiver) = channel(1_000);
         let series = file.map(|file| {
             RotatingWriter::create(file, Meta::new(None, jiff::Timestamp::UNIX_EPOCH), Rotation::default()).unwrap()
         });
@@ -274,7 +274,7 @@ mod tests {
         drop(sink);
         let closing = recorder.join().unwrap();
         let mut all = Vec::new();
-        while let Some(event) = feed.events.blocking_recv() {
+        while let Some(event) = receiver.events.blocking_recv() {
             if !matches!(event, Event::Coverage(_) | Event::Progress(_)) {
                 all.push(event);
             }

@@ -109,7 +109,7 @@ pub struct Replay {
     sources: Arc<[ReplaySource]>,
     progress: Notify,
     stop: AtomicBool,
-    fault: Mutex<Option<String>>,
+    read_error: Mutex<Option<String>>,
 }
 
 impl Replay {
@@ -171,7 +171,7 @@ impl Replay {
             sources,
             progress: Notify::new(),
             stop: AtomicBool::new(false),
-            fault: Mutex::new(None),
+            read_error: Mutex::new(None),
         };
         Ok((Arc::new(replay), UnreadRecordings { unread, done: first.len() as u32 }))
     }
@@ -202,8 +202,8 @@ impl Replay {
     }
 
     /// Why the recordings could not be read to their end, if that is so. What stands before is played.
-    pub fn fault(&self) -> Option<String> {
-        self.fault.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub fn read_error(&self) -> Option<String> {
+        self.read_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn player(&self) -> MutexGuard<'_, Player> {
@@ -217,7 +217,7 @@ impl Replay {
         let read = move || {
             if let Err(panicked) = panics::catch(|| replay.read(reading)) {
                 tracing::error!("reading the recordings {panicked}");
-                replay.note_fault(format!("reading it {panicked}, by a fault of Umpire itself"));
+                replay.note_read_error(format!("reading it {panicked}, by a fault of Umpire itself"));
                 // Whoever waits for more waits in vain.
                 replay.player().index.complete = true;
                 replay.progress.notify_waiters();
@@ -226,8 +226,8 @@ impl Replay {
         std::thread::Builder::new().name("replay".to_owned()).spawn(read).map(drop).map_err(ReplayError::Thread)
     }
 
-    fn note_fault(&self, what: String) {
-        self.fault.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(what);
+    fn note_read_error(&self, what: String) {
+        self.read_error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(what);
     }
 
     /// Ends the thread that reads the recordings.
@@ -247,13 +247,13 @@ impl Replay {
                 match next {
                     Some(Ok(exchange)) => batch.push(exchange),
                     Some(Err(error)) => {
-                        self.note_fault(error.to_string());
+                        self.note_read_error(error.to_string());
                     }
                     None => {}
                 }
                 if batch.len() == BATCH || ended {
                     if let Err(error) = source.settle() {
-                        self.note_fault(error.to_string());
+                        self.note_read_error(error.to_string());
                     }
                     let mut player = self.player();
                     for exchange in batch.drain(..) {

@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::capture::{CaptureError, Meta, RotatingWriter, Rotation};
-use crate::event::{Event, EventReceiver, EventSender, RecordingStatus, feed};
+use crate::event::{Event, EventReceiver, EventSender, RecordingStatus, channel};
 use crate::proxy::forward::ClientAllowList;
 use crate::proxy::record::sink;
 use crate::proxy::upstream::Upstream;
@@ -212,7 +212,7 @@ impl Session {
             .redacted(redactor.level());
         let series = |path| RotatingWriter::create(path, meta, options.rotation);
         let series = options.capture.as_deref().map(series).transpose()?;
-        let (events, feed) = feed(EVENTS);
+        let (events, receiver) = channel(EVENTS);
         if let Some(series) = &series {
             let file = series.file().display().to_string();
             events.send(Event::Recording(RecordingStatus::On { file, missed: 0 }));
@@ -280,7 +280,7 @@ impl Session {
             grace,
             reload,
         };
-        Ok((session, feed))
+        Ok((session, receiver))
     }
 
     /// Waits until a part has failed without which no traffic can pass; why. What remains to be done is to stop.

@@ -230,7 +230,7 @@ where
 pub async fn run<B>(
     terminal: &mut Terminal<B>,
     input: impl Stream<Item = io::Result<crossterm::event::Event>>,
-    mut feed: EventReceiver,
+    mut receiver: EventReceiver,
     setup: impl Into<Setup>,
     shutdown: CancellationToken,
 ) -> Result<ScreenEnd, TuiError>
@@ -238,16 +238,16 @@ where
     B: Backend<Error: Send + Sync + 'static>,
 {
     let (input, setup) = (std::pin::pin!(input), setup.into());
-    run_in(&mut FixedConsole { terminal, input, theme: setup.theme }, &mut feed, setup, shutdown).await
+    run_in(&mut FixedConsole { terminal, input, theme: setup.theme }, &mut receiver, setup, shutdown).await
 }
 
 async fn run_in<C: Console>(
     console: &mut C,
-    feed: &mut EventReceiver,
+    receiver: &mut EventReceiver,
     setup: Setup,
     shutdown: CancellationToken,
 ) -> Result<ScreenEnd, TuiError> {
-    let (events, dropped) = (&mut feed.events, &feed.dropped);
+    let (events, dropped) = (&mut receiver.events, &receiver.dropped);
     // To stop it would stop traffic.
     let carries_traffic = setup.context.mode.carries_traffic();
     let clock = setup.clock;
@@ -396,7 +396,7 @@ mod tests {
     use ratatui::backend::TestBackend;
 
     use super::*;
-    use crate::event::{RunMode, feed};
+    use crate::event::{RunMode, channel};
 
     /// A terminal of which is written down what is done with it.
     struct Told {
@@ -463,8 +463,8 @@ mod tests {
             warnings: vec![],
             settings: None,
         };
-        let (_outlet, mut feed) = feed(4);
-        let ended = run_in(&mut console, &mut feed, context.into(), CancellationToken::new()).await.unwrap();
+        let (_outlet, mut receiver) = channel(4);
+        let ended = run_in(&mut console, &mut receiver, context.into(), CancellationToken::new()).await.unwrap();
         assert_eq!(ended, ScreenEnd::Quit, "the input has ended");
         console.calls
     }

@@ -168,7 +168,7 @@ fn kill_once(upstream: SocketAddr, run: u64) -> (usize, usize) {
     let mut kept = HashSet::new();
     for file in parts(folder.path()) {
         let reader = CaptureReader::open(&file).unwrap_or_else(|error| panic!("run {run}: {error}"));
-        assert_eq!(reader.faults().unwrap(), Vec::<String>::new(), "run {run}: {}", file.display());
+        assert_eq!(reader.integrity_errors().unwrap(), Vec::<String>::new(), "run {run}: {}", file.display());
         if reader.is_empty().unwrap() {
             continue;
         }
@@ -227,7 +227,7 @@ fn without_memory_the_capture_is_whole() {
         let ended = child.wait().unwrap();
         exhausted += u32::from(!ended.success());
         let reader = CaptureReader::open(&capture).unwrap_or_else(|error| panic!("{kilobytes}: {kill:?} {error}"));
-        assert_eq!(reader.faults().unwrap(), Vec::<String>::new(), "{kilobytes}");
+        assert_eq!(reader.integrity_errors().unwrap(), Vec::<String>::new(), "{kilobytes}");
         let kept = reader.len().unwrap();
         for index in 0..kept {
             reader.exchange(index).unwrap_or_else(|error| panic!("{kilobytes}: {error}"));

@@ -68,7 +68,7 @@ struct KnownDefinition {
 }
 
 /// What is wrong, and at which byte.
-type BaselineFault = (String, usize);
+type EntryError = (String, usize);
 
 impl Baseline {
     /// Reads a baseline.
@@ -86,7 +86,7 @@ impl Baseline {
         new_file::write(path, self.to_toml().as_bytes(), existing, Readers::All)
     }
 
-    pub(super) fn parse(text: &str) -> Result<Self, BaselineFault> {
+    pub(super) fn parse(text: &str) -> Result<Self, EntryError> {
         let definition: BaselineDefinition = toml::from_str(text)
             .map_err(|error| (error.message().to_owned(), error.span().map_or(0, |span| span.start)))?;
         let version = definition.format_version;
@@ -128,7 +128,7 @@ impl Baseline {
     }
 }
 
-fn entry(known: KnownDefinition) -> Result<BaselineEntry, BaselineFault> {
+fn entry(known: KnownDefinition) -> Result<BaselineEntry, EntryError> {
     let (at, stage) = (known.stage.span().start, known.stage.into_inner());
     let stage = Stage::from_name(&stage).ok_or_else(|| (format!("there is no stage {stage:?}"), at))?;
     let expires = known.expires.map(|expires| {

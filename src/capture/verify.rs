@@ -1,7 +1,7 @@
 //! What is wrong with a recording, and what can be read of it all the same.
 //!
 //! ```text
-//! file ─► as a whole: is the database sound, is the text complete? ─► faults
+//! file ─► as a whole: is the database sound, is the text complete? ─► errors
 //!      └► each exchange: lengths, digests, form ──────────────────► Ok (can be saved) or Err (what is wrong), to the end
 //! ```
 
@@ -17,7 +17,7 @@ pub(crate) struct IntegrityReport {
     /// The format it was found in.
     pub format: RecordingFormat,
     /// What is wrong with the file as a whole; empty if nothing is.
-    pub faults: Vec<String>,
+    pub errors: Vec<String>,
     /// Its exchanges. Other than those of a [`Recording`](super::Recording), they go on behind an error.
     pub exchanges: Exchanges,
     /// What is odd about its entries or lines, as far as the exchanges have been read.
@@ -29,14 +29,14 @@ pub(crate) fn examine(path: &Path) -> Result<IntegrityReport, CaptureError> {
     if is_capture(path)? {
         let reader = CaptureReader::open(path)?;
         let meta = reader.meta().clone();
-        let mut faults = reader.faults().unwrap_or_else(|error| vec![error.to_string()]);
+        let mut errors = reader.integrity_errors().unwrap_or_else(|error| vec![error.to_string()]);
         let count = reader.len().unwrap_or_else(|error| {
-            faults.push(error.to_string());
+            errors.push(error.to_string());
             0
         });
         let exchanges = Box::new((0..count).map(move |index| reader.exchange(index)));
         let oddities = Oddities::of("exchange");
-        return Ok(IntegrityReport { meta, format: RecordingFormat::Capture, faults, exchanges, oddities });
+        return Ok(IntegrityReport { meta, format: RecordingFormat::Capture, errors, exchanges, oddities });
     }
     let failed = |error: std::io::Error| CaptureError::Open { file: path.to_owned(), cause: error.to_string() };
     let source = TextSource::open(path).map_err(failed)?;
@@ -46,13 +46,13 @@ pub(crate) fn examine(path: &Path) -> Result<IntegrityReport, CaptureError> {
         return Ok(IntegrityReport {
             meta,
             format: RecordingFormat::Ndjson,
-            faults: Vec::new(),
+            errors: Vec::new(),
             exchanges: Box::new(lines),
             oddities,
         });
     }
     let (meta, mut entries) = har::open(path, source)?;
-    let faults = entries.take_fault().iter().map(ToString::to_string).collect();
+    let errors = entries.take_error().iter().map(ToString::to_string).collect();
     let oddities = entries.oddities();
-    Ok(IntegrityReport { meta, format: RecordingFormat::Har, faults, exchanges: Box::new(entries), oddities })
+    Ok(IntegrityReport { meta, format: RecordingFormat::Har, errors, exchanges: Box::new(entries), oddities })
 }

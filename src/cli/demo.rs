@@ -117,7 +117,7 @@ pub(super) fn run(demo: Demo) -> anyhow::Result<Exit> {
     block_on(async {
         let mut signals = Signals::listen()?;
         let upstream: Arc<dyn Upstream> = Arc::<Sandbox>::clone(&sandbox);
-        let (session, feed) = Session::start(options, upstream).await?;
+        let (session, receiver) = Session::start(options, upstream).await?;
         let base_uri = format!("http://{}{path}", listen::from_here(session.address));
         let context = RunContext {
             mode: RunMode::Demo,
@@ -133,9 +133,9 @@ pub(super) fn run(demo: Demo) -> anyhow::Result<Exit> {
         let stop = CancellationToken::new();
         // One for each step, and one for the end.
         let most = script.iter().count() + 1;
-        let (relay, captions, feed) = CaptionMerger::new(feed, most);
+        let (relay, captions, receiver) = CaptionMerger::new(receiver, most);
         let relay = tokio::spawn(relay.run());
-        let front = Front::start(ui, feed, setup, stop.clone(), false)?;
+        let front = Front::start(ui, receiver, setup, stop.clone(), false)?;
         let tell = |DemoProgress { calls, title }: DemoProgress| {
             let text = match title {
                 Some(title) => title,

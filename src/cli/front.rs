@@ -63,7 +63,7 @@ impl Front {
     /// `outlives_terminal`, a proxy goes on when its terminal goes away. Needs a tokio runtime.
     pub(super) fn start(
         ui: Ui,
-        feed: EventReceiver,
+        receiver: EventReceiver,
         setup: Setup,
         stop: CancellationToken,
         outlives_terminal: bool,
@@ -72,7 +72,7 @@ impl Front {
         let taken = Arc::<AtomicU64>::default();
         let context = setup.context.clone();
         let mut show = FrontThread {
-            feed,
+            receiver,
             context,
             setup,
             stop,
@@ -116,7 +116,7 @@ impl Front {
 
 /// What the thread of a front end works with.
 struct FrontThread {
-    feed: EventReceiver,
+    receiver: EventReceiver,
     context: RunContext,
     setup: Setup,
     stop: CancellationToken,
@@ -158,7 +158,7 @@ impl FrontThread {
     fn screen(&mut self) -> Option<anyhow::Result<()>> {
         let quiet = ScreenGuard::take();
         let (setup, stop) = (self.setup.clone(), self.stop.clone());
-        let ended = panics::catch(|| tui::run_on_screen(&self.runtime, &mut self.feed, setup, stop));
+        let ended = panics::catch(|| tui::run_on_screen(&self.runtime, &mut self.receiver, setup, stop));
         drop(quiet);
         match ended {
             Ok(Ok(_)) => {
@@ -184,36 +184,36 @@ impl FrontThread {
     }
 
     fn plain(&mut self) -> io::Result<()> {
-        let Self { feed, context, taken, .. } = self;
+        let Self { receiver, context, taken, .. } = self;
         let mut plain = PlainReport::new(stdio::stdout(), Paint::for_stdout());
         let mut summary = Summary::new();
         plain.header(context)?;
-        while let Some(event) = feed.events.blocking_recv() {
+        while let Some(event) = receiver.events.blocking_recv() {
             summary.add(&event);
             plain.event(&event)?;
             taken.fetch_add(1, Ordering::Relaxed);
         }
-        said_dropped(feed, |event| plain.event(event))?;
+        said_dropped(receiver, |event| plain.event(event))?;
         plain.summary(&summary, context)
     }
 
     fn json(&mut self) -> io::Result<()> {
-        let Self { feed, context, taken, .. } = self;
+        let Self { receiver, context, taken, .. } = self;
         let mut lines = JsonLines::new(stdio::stdout());
         let mut summary = Summary::new();
         lines.header(context)?;
-        while let Some(event) = feed.events.blocking_recv() {
+        while let Some(event) = receiver.events.blocking_recv() {
             summary.add(&event);
             lines.event(&event)?;
             taken.fetch_add(1, Ordering::Relaxed);
         }
-        said_dropped(feed, |event| lines.event(event))?;
+        said_dropped(receiver, |event| lines.event(event))?;
         lines.summary(&summary)
     }
 }
 
-fn said_dropped(feed: &EventReceiver, mut say: impl FnMut(&Event) -> io::Result<()>) -> io::Result<()> {
-    let dropped = feed.dropped();
+fn said_dropped(receiver: &EventReceiver, mut say: impl FnMut(&Event) -> io::Result<()>) -> io::Result<()> {
+    let dropped = receiver.dropped();
     if dropped == 0 {
         return Ok(());
     }

@@ -104,7 +104,7 @@ pub(super) fn run(proxy: Proxy) -> anyhow::Result<Exit> {
     let exit = block_on(async {
         // Before there is a capture: whatever ends the run, it is ended in order.
         let signals = Signals::listen()?;
-        let (session, feed) = Session::open(options, std::mem::take(&mut listeners.specs)).await?;
+        let (session, receiver) = Session::open(options, std::mem::take(&mut listeners.specs)).await?;
         let mut base_uris = listeners.base_uris(&session.addresses).into_iter();
         let from_elsewhere = listeners.for_other_machines(&session.addresses);
         let (base_uri, upstream) = base_uris.next().unzip();
@@ -122,7 +122,7 @@ pub(super) fn run(proxy: Proxy) -> anyhow::Result<Exit> {
             session.notices.send(Event::Notice(notice));
         }
         let setup = screen::setup(proxy.screen, &context, judging.config.screen, &made, None);
-        until_stopped(session, feed, ui, setup, signals).await
+        until_stopped(session, receiver, ui, setup, signals).await
     });
     faults::note_made(&made);
     exit
@@ -131,13 +131,13 @@ pub(super) fn run(proxy: Proxy) -> anyhow::Result<Exit> {
 /// Runs a session until the user, a signal or the end of the front end stops it.
 async fn until_stopped(
     session: Session,
-    feed: EventReceiver,
+    receiver: EventReceiver,
     ui: Ui,
     setup: Setup,
     mut signals: Signals,
 ) -> anyhow::Result<Exit> {
     let (stop, context) = (CancellationToken::new(), setup.context.clone());
-    let front = Front::start(ui, feed, setup, stop.clone(), signals.outlive_the_terminal())?;
+    let front = Front::start(ui, receiver, setup, stop.clone(), signals.outlive_the_terminal())?;
     let mut broken = None;
     tokio::select! {
         () = stop.cancelled() => {}

@@ -193,7 +193,7 @@ async fn play(
     settings: Option<String>,
 ) -> anyhow::Result<Exit> {
     let mut signals = Signals::listen()?;
-    let (session, feed) = Session::open(options, std::mem::take(&mut listeners.specs)).await?;
+    let (session, receiver) = Session::open(options, std::mem::take(&mut listeners.specs)).await?;
     let mut base_uris = listeners.base_uris(&session.addresses).into_iter();
     let from_elsewhere = listeners.for_other_machines(&session.addresses);
     let (base_uri, upstream) = base_uris.next().unzip();
@@ -222,9 +222,11 @@ async fn play(
     if ui == Some(Ui::Plain) && print(|out| out.line(safe_format!("ready {base_uri}")))? == Audience::Gone {
         stop.cancel();
     }
-    let mut feed = Some(feed);
-    let front = match (ui, feed.take()) {
-        (Some(ui), Some(feed)) => Some(Front::start(ui, feed, setup, stop.clone(), signals.outlive_the_terminal())?),
+    let mut receiver = Some(receiver);
+    let front = match (ui, receiver.take()) {
+        (Some(ui), Some(receiver)) => {
+            Some(Front::start(ui, receiver, setup, stop.clone(), signals.outlive_the_terminal())?)
+        }
         // Nobody looks: events are dropped.
         _ => None,
     };
@@ -249,7 +251,7 @@ async fn play(
     print_exit_summary(shown_ui, &closing, &context);
     shown?;
     let report = replay.report();
-    tell(&report, ui, replay.fault())?;
+    tell(&report, ui, replay.read_error())?;
     if let Some(file) = &arguments.report {
         write_report(file, &report, Existing::with_force(arguments.force))?;
     }
@@ -328,14 +330,14 @@ fn status_of(status: ExitStatus) -> u8 {
 
 /// Says what the replay amounts to: on standard output below what was shown, or on standard error below the output of a
 /// command.
-fn tell(report: &ReplayReport, ui: Option<Ui>, fault: Option<String>) -> anyhow::Result<()> {
+fn tell(report: &ReplayReport, ui: Option<Ui>, read_error: Option<String>) -> anyhow::Result<()> {
     match ui {
         None => note_with(|out| replay_text(out, report)),
         Some(Ui::Json) => drop(print(|out| replay_json(out, report))?),
         Some(Ui::Plain | Ui::Tui) => drop(print(|out| replay_text(out, report))?),
     }
-    if let Some(fault) = fault {
-        super::stdio::note(safe_format!("the recording could not be read to its end: {fault}"));
+    if let Some(error) = read_error {
+        super::stdio::note(safe_format!("the recording could not be read to its end: {error}"));
     }
     Ok(())
 }

@@ -16,7 +16,7 @@ use super::judging::JudgingArgs;
 use super::screen::{self, ScreenArgs};
 use super::signals::Signals;
 use super::{Exit, block_on};
-use crate::event::{Event, RunContext, RunMode, feed};
+use crate::event::{Event, RunContext, RunMode, channel};
 use crate::fault::Faults;
 use crate::panics;
 use crate::view::{ArchiveVerdicts, SourceMode, ViewSource};
@@ -69,7 +69,7 @@ pub(super) fn run(view: View) -> anyhow::Result<Exit> {
     let follow = view.follow || ui == Ui::Tui;
     block_on(async {
         let mut signals = Signals::listen()?;
-        let (events, feed) = feed(EVENTS);
+        let (events, receiver) = channel(EVENTS);
         let stop = CancellationToken::new();
         let reading = tokio::task::spawn_blocking({
             let stop = stop.clone();
@@ -87,7 +87,7 @@ pub(super) fn run(view: View) -> anyhow::Result<Exit> {
                 read
             }
         });
-        let mut front = Front::start(ui, feed, setup, stop.clone(), false)?;
+        let mut front = Front::start(ui, receiver, setup, stop.clone(), false)?;
         tokio::select! {
             shown = front.ended() => {
                 stop.cancel();

@@ -259,7 +259,7 @@ pub struct UpgradedIo {
 
 /// Why the body of a request failed at its source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum RequestFault {
+pub(crate) enum RequestBodyError {
     /// It breaks the rules of its transfer coding.
     #[error("{0}")]
     Malformed(#[from] crate::proxy::h1::ChunkError),
@@ -269,9 +269,9 @@ pub(crate) enum RequestFault {
 }
 
 /// What kind of failure it is that a request's body failed that way.
-pub(crate) fn fault_of_request(error: &BodyError) -> FailureKind {
+pub(crate) fn failure_kind_of_request(error: &BodyError) -> FailureKind {
     match error.downcast_ref() {
-        Some(RequestFault::Malformed(_)) => FailureKind::BadRequest,
+        Some(RequestBodyError::Malformed(_)) => FailureKind::BadRequest,
         // Of trailers.
         _ if error.is::<HeadError>() => FailureKind::BadRequest,
         _ => FailureKind::ClientGone,

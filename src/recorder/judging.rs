@@ -376,24 +376,24 @@ fn yield_to_the_proxy() {}
 mod tests {
     use super::super::judge_queue::judge_queue;
     use super::*;
-    use crate::event::feed;
+    use crate::event::channel;
     use crate::rules::{BookingSystemInfo, RuleBook};
 
     #[test]
     fn that_judging_has_caught_up_is_told_when_nothing_waits_any_more() {
-        let (events, mut feed) = feed(64);
+        let (events, mut receiver) = channel(64);
         let judge = Judge::new(Arc::new(RuleBook::built_in().unwrap()), BookingSystemInfo::default());
         let mut judging = LiveJudge::new(judge, events, RuleBookSlot::default());
         let (_backlog, waiting) = judge_queue();
         judging.behind = Some(Lag { since: Instant::now(), told: true });
         judging.take(NextToJudge::Nothing, &waiting);
-        let told = feed.events.try_recv();
+        let told = receiver.events.try_recv();
         assert!(matches!(&told, Ok(Event::Notice(words)) if words.contains("caught up")), "{told:?}");
     }
 
     #[tokio::test]
     async fn when_there_is_no_more_time_it_says_how_many_were_not_judged() {
-        let (events, mut feed) = feed(64);
+        let (events, mut receiver) = channel(64);
         let judge = Judge::new(Arc::new(RuleBook::built_in().unwrap()), BookingSystemInfo::default());
         let judging = LiveJudge::new(judge, events, RuleBookSlot::default());
         let (mut backlog, waiting) = judge_queue();
@@ -409,7 +409,7 @@ mod tests {
         assert!(kept.is_none());
         assert_eq!((closing.exchanges, closing.unjudged), (0, 400));
         let (mut notices, mut progress) = (Vec::new(), Progress::default());
-        while let Some(event) = feed.events.recv().await {
+        while let Some(event) = receiver.events.recv().await {
             match event {
                 Event::Notice(notice) => notices.push(notice),
                 Event::Progress(told) => progress = told,

@@ -153,11 +153,11 @@ fn look(state: &mut WatchState, shared: &WatchShared) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::feed;
+    use crate::event::channel;
 
     #[test]
     fn a_disk_that_hangs_is_said_while_it_does() {
-        let (event_sender, mut feed) = feed(16);
+        let (event_sender, mut receiver) = channel(16);
         let not_handed_over = Arc::new(AtomicU64::new(1));
         let stall = WriteWatchdog::new(event_sender, Arc::clone(&not_handed_over));
         // Quick ones are nobody's business.
@@ -166,20 +166,20 @@ mod tests {
             assert_eq!(stall.ends(), None);
         }
         stall.begins(7);
-        let said = feed.events.blocking_recv().expect("something is said");
+        let said = receiver.events.blocking_recv().expect("something is said");
         assert!(matches!(&said, Event::Notice(words) if words.contains("does not answer")), "{said:?}");
         not_handed_over.store(3, Ordering::Relaxed);
-        let said = feed.events.blocking_recv().expect("something is said");
+        let said = receiver.events.blocking_recv().expect("something is said");
         assert!(matches!(&said, Event::Recording(RecordingStatus::Off { missed: 10, .. })), "{said:?}");
         let hung = stall.ends().expect("it was said");
         assert!(hung.off && hung.lasted >= PATIENCE, "{hung:?}");
         assert_eq!(stall.ends(), None, "once");
         drop(stall);
-        assert!(feed.events.blocking_recv().is_none(), "nothing else was said");
+        assert!(receiver.events.blocking_recv().is_none(), "nothing else was said");
     }
     #[test]
     fn a_watch_that_panics_is_reported_and_starts_over() {
-        let (event_sender, mut feed) = feed(16);
+        let (event_sender, mut receiver) = channel(16);
         let mut looks = 0;
         let failing = move |state: &mut WatchState, shared: &WatchShared| {
             looks += 1;
@@ -188,24 +188,24 @@ mod tests {
         };
         let stall = WriteWatchdog::looked_at_by(failing, event_sender, Arc::default());
         stall.begins(0);
-        let said = feed.events.blocking_recv().expect("something is said");
+        let said = receiver.events.blocking_recv().expect("something is said");
         assert!(matches!(&said, Event::Notice(words) if words.contains("was started again")), "{said:?}");
-        let said = feed.events.blocking_recv().expect("something is said");
+        let said = receiver.events.blocking_recv().expect("something is said");
         assert!(matches!(&said, Event::Notice(words) if words.contains("does not answer")), "{said:?}");
         assert!(stall.ends().is_some());
     }
 
     #[test]
     fn a_watch_that_always_panics_gives_up_and_says_so() {
-        let (event_sender, mut feed) = feed(16);
+        let (event_sender, mut receiver) = channel(16);
         let stall = WriteWatchdog::looked_at_by(|_, _| panic!("on purpose"), event_sender, Arc::default());
         stall.begins(0);
         for _ in 1..STARTS {
-            feed.events.blocking_recv().expect("something is said");
+            receiver.events.blocking_recv().expect("something is said");
         }
-        let said = feed.events.blocking_recv().expect("something is said");
+        let said = receiver.events.blocking_recv().expect("something is said");
         assert!(matches!(&said, Event::Notice(words) if words.contains("has ended")), "{said:?}");
         drop(stall);
-        assert!(feed.events.blocking_recv().is_none());
+        assert!(receiver.events.blocking_recv().is_none());
     }
 }

@@ -16,7 +16,8 @@ use super::player::{ReplayOutcome, ServedAnswer};
 use super::{Replay, Speed};
 use crate::exchange::{Body, FailureKind, Header, Request, Simulated, Simulator, Version};
 use crate::proxy::upstream::{
-    OutboundRequest, ResponseFuture, Upstream, UpstreamError, UpstreamResponse, WireBody, fault_of_request, full_body,
+    OutboundRequest, ResponseFuture, Upstream, UpstreamError, UpstreamResponse, WireBody, failure_kind_of_request,
+    full_body,
 };
 
 /// Longest request body, in bytes. A longer one is a miss.
@@ -60,7 +61,7 @@ async fn collect(mut body: WireBody) -> Result<Bytes, UpstreamError> {
     let mut content = BytesMut::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| {
-            let kind = fault_of_request(&error);
+            let kind = failure_kind_of_request(&error);
             UpstreamError { kind, detail: format!("the request did not come to its end: {error}") }
         })?;
         let Ok(data) = frame.into_data() else { continue };

@@ -108,8 +108,8 @@ pub struct FileReport {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub simulated: Vec<SimulatedReport>,
     /// Why it could not be read to its end, if that is so: what stands before was judged.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub fault: Option<String>,
+    #[serde(rename = "fault", skip_serializing_if = "Option::is_none")]
+    pub unread: Option<String>,
     /// How many verdicts were given on it, and why others could not be.
     #[serde(skip)]
     pub verdicts: VerdictCounts,

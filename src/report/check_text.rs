@@ -110,8 +110,8 @@ fn odd(out: &mut Printer<'_>, paint: Paint, file: &FileReport) -> io::Result<()>
     for odd in &file.odd {
         out.line(safe!["  ", paint.ink(ReportStyle::Dim, visible(&odd.words))])?;
     }
-    if let Some(fault) = &file.fault {
-        out.line(safe!["  ", paint.ink(ReportStyle::Of(Severity::Failure), visible(fault))])?;
+    if let Some(unread) = &file.unread {
+        out.line(safe!["  ", paint.ink(ReportStyle::Of(Severity::Failure), visible(unread))])?;
         out.line("  what stands before that place is judged")?;
     }
     Ok(())

@@ -56,11 +56,11 @@ fn words(incident: &ProxyEvent) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::feed;
+    use crate::event::channel;
 
     #[test]
     fn the_same_trouble_is_one_line_and_unread_ones_are_counted() {
-        let (event_sender, mut feed) = feed(16);
+        let (event_sender, mut receiver) = channel(16);
         let on_event = event_handler(event_sender);
         let client = "192.0.2.1".parse().unwrap();
         for _ in 0..3 {
@@ -69,7 +69,7 @@ mod tests {
         }
         on_event(ProxyEvent::NoCredentials { client });
         let mut lines = Vec::new();
-        while let Ok(event) = feed.events.try_recv() {
+        while let Ok(event) = receiver.events.try_recv() {
             lines.push(match event {
                 Event::Notice(words) => words,
                 Event::Unread { authority, count } => format!("{authority} {count}"),

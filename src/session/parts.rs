@@ -117,11 +117,11 @@ fn count_missed(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{EventReceiver, feed};
+    use crate::event::{EventReceiver, channel};
 
-    fn notices(mut feed: EventReceiver) -> Vec<String> {
+    fn notices(mut receiver: EventReceiver) -> Vec<String> {
         let mut notices = Vec::new();
-        while let Ok(event) = feed.events.try_recv() {
+        while let Ok(event) = receiver.events.try_recv() {
             let Event::Notice(words) = event else { panic!("{event:?}") };
             notices.push(words);
         }
@@ -131,43 +131,43 @@ mod tests {
     #[tokio::test]
     async fn listeners_that_end_by_themselves_break_the_session() {
         let (broken, drain) = (SessionFailure::default(), CancellationToken::new());
-        let (event_sender, feed) = feed(4);
+        let (event_sender, receiver) = channel(4);
         let failing = tokio::spawn(async { panic!("on purpose") });
         watch_listeners(failing, event_sender, drain, broken.clone()).await.unwrap();
         assert!(broken.wait().await.contains("listener"));
-        let said = notices(feed);
+        let said = notices(receiver);
         assert!(said.len() == 1 && said[0].contains("no requests are taken any more"), "{said:?}");
     }
 
     #[tokio::test]
     async fn listeners_that_were_asked_to_end_do_not() {
         let (broken, drain) = (SessionFailure::default(), CancellationToken::new());
-        let (event_sender, feed) = feed(4);
+        let (event_sender, receiver) = channel(4);
         drain.cancel();
         let served = tokio::spawn(async { ServerSummary { connections: 0, cut: 0 } });
         watch_listeners(served, event_sender, drain, broken.clone()).await.unwrap();
-        assert!(notices(feed).is_empty() && !broken.token.is_cancelled());
+        assert!(notices(receiver).is_empty() && !broken.token.is_cancelled());
     }
 
     #[tokio::test]
     async fn a_watch_over_rules_that_fails_is_reported() {
-        let (event_sender, feed) = feed(4);
+        let (event_sender, receiver) = channel(4);
         let failing = tokio::spawn(async { panic!("on purpose") });
         watch_reload(failing, event_sender, CancellationToken::new()).await.unwrap();
-        let said = notices(feed);
+        let said = notices(receiver);
         assert!(said.len() == 1 && said[0].contains("watched no longer"), "{said:?}");
     }
 
     #[test]
     fn without_a_recorder_what_is_missed_is_counted_to_the_end() {
-        let (event_sender, mut feed) = feed(16);
+        let (event_sender, mut receiver) = channel(16);
         let (missed, drained) = (Arc::new(AtomicU64::new(2)), CancellationToken::new());
         let panicked = panics::catch(|| -> () { panic!("on purpose") }).unwrap_err();
         let counting = std::thread::spawn({
             let (missed, drained) = (Arc::clone(&missed), drained.clone());
             move || count_missed(&panicked, &missed, &event_sender, &drained)
         });
-        let mut off = || match feed.events.blocking_recv() {
+        let mut off = || match receiver.events.blocking_recv() {
             Some(Event::Recording(RecordingStatus::Off { reason, missed })) => (reason, missed),
             other => panic!("{other:?}"),
         };

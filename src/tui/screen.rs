@@ -294,7 +294,7 @@ impl Console for OwnTerminal {
 /// it up, and nothing else. The terminal is as before when this returns. `feed` is left as it is then.
 pub(crate) fn run_on_screen(
     runtime: &Handle,
-    feed: &mut EventReceiver,
+    receiver: &mut EventReceiver,
     setup: Setup,
     shutdown: CancellationToken,
 ) -> Result<ScreenEnd, TuiError> {
@@ -303,6 +303,6 @@ pub(crate) fn run_on_screen(
         let signals = JobSignals::listen().map_err(TuiError::Setup)?;
         let keys = Some(KeyReader::open().map_err(TuiError::Setup)?);
         let mut console = OwnTerminal { screen, keys, signals, looks: tokio::time::interval(LOOK) };
-        run_in(&mut console, feed, setup, shutdown).await
+        run_in(&mut console, receiver, setup, shutdown).await
     })
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use umpire::capture::{self, Meta, RotatingWriter, Rotation, numbered};
-use umpire::event::{Event, feed};
+use umpire::event::{Event, channel};
 use umpire::exchange::Exchange;
 use umpire::proxy::record::sink;
 use umpire::recorder::{Recorder, RuleBookSlot};
@@ -61,7 +61,7 @@ fn record(folder: &Path, rotation: Rotation) -> (usize, Vec<PathBuf>) {
     let file = folder.join("run.db");
     let series = RotatingWriter::create(&file, meta.clone(), rotation).expect("a recording begins");
     let (sink, intake) = sink::channel(8);
-    let (outlet, mut events) = feed(10_000);
+    let (outlet, mut events) = channel(10_000);
     let book = RuleBook::built_in().expect("the built-in rules load").into();
     let judge = Judge::new(book, BookingSystemInfo { base_uri: meta.base_uri, ..BookingSystemInfo::default() });
     let redactor = Redactor::new().expect("a redactor");

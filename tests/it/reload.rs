@@ -30,7 +30,7 @@ fix      = "Ask for nothing."
 "#;
 
 /// Sends one request for the Orders feed and returns the ids of the findings on it, with their messages.
-async fn findings_of_one_request(address: SocketAddr, feed: &mut EventReceiver) -> Vec<(String, String)> {
+async fn findings_of_one_request(address: SocketAddr, receiver: &mut EventReceiver) -> Vec<(String, String)> {
     let sent = tokio::task::spawn_blocking(move || {
         let mut stream = TcpStream::connect(address).expect("the proxy listens");
         let request = "GET /api/openbooking/orders-rpde HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer b\r\n\
@@ -42,7 +42,7 @@ async fn findings_of_one_request(address: SocketAddr, feed: &mut EventReceiver) 
     });
     assert!(sent.await.expect("it ends").starts_with(b"HTTP/1.1 200"));
     loop {
-        match next(feed).await {
+        match next(receiver).await {
             Event::Exchange(judged) => {
                 let words = judged.findings.iter().map(|f| (f.rule.id.clone(), f.message.clone()));
                 return words.filter(|(id, _)| id.starts_with("mine/")).collect();
@@ -58,9 +58,9 @@ async fn findings_of_one_request(address: SocketAddr, feed: &mut EventReceiver) 
     }
 }
 
-async fn next(feed: &mut EventReceiver) -> Event {
+async fn next(receiver: &mut EventReceiver) -> Event {
     loop {
-        let event = tokio::time::timeout(Duration::from_secs(30), feed.events.recv()).await;
+        let event = tokio::time::timeout(Duration::from_secs(30), receiver.events.recv()).await;
         match event.expect("an event comes").expect("the session runs") {
             Event::Coverage(_) | Event::Progress(_) | Event::Request(_) => {}
             event => return event,
@@ -68,8 +68,8 @@ async fn next(feed: &mut EventReceiver) -> Event {
     }
 }
 
-async fn notice(feed: &mut EventReceiver) -> String {
-    match next(feed).await {
+async fn notice(receiver: &mut EventReceiver) -> String {
+    match next(receiver).await {
         Event::Notice(notice) => notice,
         other => panic!("a notice was due, not {other:?}"),
     }
@@ -104,35 +104,35 @@ async fn a_change_on_disk_is_judged_by_and_a_broken_one_is_said() {
     let book = Arc::new(RuleBook::load(&set).expect("the rules load"));
     let options =
         SessionOptions { rules_on_disk: Some(source(folder)), ..SessionOptions::new(sandbox.base_uri(), book) };
-    let (session, mut feed) = Session::start(options, upstream).await.expect("the session starts");
+    let (session, mut receiver) = Session::start(options, upstream).await.expect("the session starts");
     let address = session.address;
     let one = ("mine/first".to_owned(), "one".to_owned());
-    assert_eq!(findings_of_one_request(address, &mut feed).await, [one]);
+    assert_eq!(findings_of_one_request(address, &mut receiver).await, [one]);
 
     write(folder, "first.toml", &RULE.replace("VERSION", "the second"));
-    assert!(notice(&mut feed).await.starts_with("New rules"));
+    assert!(notice(&mut receiver).await.starts_with("New rules"));
     let two = ("mine/first".to_owned(), "the second".to_owned());
-    assert_eq!(findings_of_one_request(address, &mut feed).await, std::slice::from_ref(&two));
+    assert_eq!(findings_of_one_request(address, &mut receiver).await, std::slice::from_ref(&two));
 
     let broken = write(folder, "second.toml", &RULE.replace("'false'", "'unheard_of(1)'"));
-    let words = notice(&mut feed).await;
+    let words = notice(&mut receiver).await;
     let place = format!("{}:8", broken.display());
     assert!(words.contains(&place) && words.contains("unheard_of") && words.contains("stay in force"), "{words}");
-    assert_eq!(findings_of_one_request(address, &mut feed).await, std::slice::from_ref(&two), "the last good set");
+    assert_eq!(findings_of_one_request(address, &mut receiver).await, std::slice::from_ref(&two), "the last good set");
 
     write(folder, "second.toml", &RULE.replace("VERSION", "mended"));
-    assert!(notice(&mut feed).await.starts_with("The rules are in order again"));
+    assert!(notice(&mut receiver).await.starts_with("The rules are in order again"));
     let mended = ("mine/second".to_owned(), "mended".to_owned());
-    assert_eq!(findings_of_one_request(address, &mut feed).await, [two, mended.clone()]);
+    assert_eq!(findings_of_one_request(address, &mut receiver).await, [two, mended.clone()]);
 
     fs::remove_file(folder.join("mine/first.toml")).expect("taken away");
-    assert!(notice(&mut feed).await.starts_with("New rules"));
-    assert_eq!(findings_of_one_request(address, &mut feed).await, [mended]);
+    assert!(notice(&mut receiver).await.starts_with("New rules"));
+    assert_eq!(findings_of_one_request(address, &mut receiver).await, [mended]);
 
     let closing = session.stop().await;
     assert_eq!((closing.exchanges, closing.trouble), (5, None));
     // What was covered is said at the end; then nothing holds the events back.
-    while let Some(event) = feed.events.recv().await {
+    while let Some(event) = receiver.events.recv().await {
         assert!(matches!(event, Event::Coverage(_) | Event::Progress(_)), "{event:?}");
     }
 }

@@ -16,7 +16,7 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::style::Color;
 use tokio_util::sync::CancellationToken;
-use umpire::event::{Event, Forwarding, RecordingStatus, RunContext, RunMode, feed};
+use umpire::event::{Event, Forwarding, RecordingStatus, RunContext, RunMode, channel};
 use umpire::openbooking::Stage;
 use umpire::tui::{self, ScreenEnd};
 
@@ -207,20 +207,20 @@ async fn quits() {
     let interrupted = before.into_iter().map(|keys| keys.into_iter().chain([ctrl('c')]).map(Ok).collect());
     for input in interrupted.chain([vec![]]) {
         let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
-        let (_outlet, feed) = feed(8);
-        let ended = tui::run(&mut terminal, stream::iter(input), feed, context(), CancellationToken::new()).await;
+        let (_outlet, receiver) = channel(8);
+        let ended = tui::run(&mut terminal, stream::iter(input), receiver, context(), CancellationToken::new()).await;
         assert_eq!(ended.unwrap(), ScreenEnd::Quit);
     }
     let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
-    let (_outlet, feed) = feed(8);
+    let (_outlet, receiver) = channel(8);
     let broken = stream::iter([Err(io::Error::other("gone"))]);
-    let ended = tui::run(&mut terminal, broken, feed, context(), CancellationToken::new()).await;
+    let ended = tui::run(&mut terminal, broken, receiver, context(), CancellationToken::new()).await;
     assert!(ended.unwrap_err().to_string().contains("gone"));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_slow_screen_drops_and_says_so() {
-    let (outlet, feed) = feed(2);
+    let (outlet, receiver) = channel(2);
     for index in 0..5 {
         outlet.send(Fake::new(index).event());
     }
@@ -233,7 +233,7 @@ async fn a_slow_screen_drops_and_says_so() {
         stop.cancel();
         std::future::pending().await
     });
-    tui::run(&mut terminal, input, feed, context(), shutdown).await.unwrap();
+    tui::run(&mut terminal, input, receiver, context(), shutdown).await.unwrap();
     let shown = Shown { terminal, outcome: ScreenEnd::Shutdown };
     assert!(shown.find("· dropped 3").is_some(), "{}", shown.text());
     assert!(shown.find("judged 2 ").is_some());

@@ -44,27 +44,27 @@ pub fn read(file: &Path, text: &[u8]) -> Result<(Meta, Vec<Exchange>), CaptureEr
 
 /// Surveys a HAR 1.2 file and gets ready to read its entries; `file` is its name in errors.
 pub(in crate::capture) fn open(file: &Path, source: TextSource) -> Result<(Meta, HarExchanges), CaptureError> {
-    let fault = |what: String| CaptureError::Har { file: file.to_owned(), what };
+    let har_error = |what: String| CaptureError::Har { file: file.to_owned(), what };
     let head = source.head(3).map_err(|error| unreadable(file, &error))?;
     let start = if *head == *b"\xef\xbb\xbf" { 3 } else { 0 };
     let text = source.from(start).map_err(|error| unreadable(file, &error))?;
     let mut log = HarLog::default();
     let mut skim = JsonScanner::new(text, start);
     let wrong = log.survey(&mut skim).err().map(|wrong| match wrong {
-        HarDefect::NoHar => fault(NO_HAR.to_owned()),
-        HarDefect::Said(what) => fault(what),
+        HarDefect::NoHar => har_error(NO_HAR.to_owned()),
+        HarDefect::Said(what) => har_error(what),
         HarDefect::JsonScanner(SkimError::Io(error)) => unreadable(file, &error),
-        HarDefect::JsonScanner(wrong) => fault(log.describe(&wrong, &source.place(skim.offset()))),
+        HarDefect::JsonScanner(wrong) => har_error(log.describe(&wrong, &source.place(skim.offset()))),
     });
     let Some(first) = log.first() else {
         return Err(wrong.unwrap_or(CaptureError::Empty { file: file.to_owned() }));
     };
     let own = log.extra.is_some();
-    let order = log.order(own).map_err(fault)?;
+    let order = log.order(own).map_err(har_error)?;
     let source = match order {
         EntryOrder::Sorted(_) if source.is_sequential() => source.unpacked(file, MAX_UNPACKED).map_err(|error| {
             let what = "has entries that are not in order of time, and can't be unpacked to put them in order";
-            fault(format!("{what}: {error}; unpack it first where there is room (gunzip)"))
+            har_error(format!("{what}: {error}; unpack it first where there is room (gunzip)"))
         })?,
         _ => source,
     };
@@ -87,7 +87,7 @@ pub(in crate::capture) fn open(file: &Path, source: TextSource) -> Result<(Meta,
         skim: None,
         text: Vec::new(),
         oddities: Oddities::of("entry"),
-        fault: wrong,
+        error: wrong,
     };
     Ok((meta, entries))
 }
@@ -110,7 +110,7 @@ pub(in crate::capture) struct HarExchanges {
     /// Text of the entry at hand. At most [`MAX_ENTRY`] bytes.
     text: Vec<u8>,
     oddities: Oddities,
-    fault: Option<CaptureError>,
+    error: Option<CaptureError>,
 }
 
 impl HarExchanges {
@@ -120,8 +120,8 @@ impl HarExchanges {
     }
 
     /// What is wrong with the file as a whole. It is no longer an error behind the last exchange then.
-    pub(in crate::capture) fn take_fault(&mut self) -> Option<CaptureError> {
-        self.fault.take()
+    pub(in crate::capture) fn take_error(&mut self) -> Option<CaptureError> {
+        self.error.take()
     }
 
     /// The next exchange, or `None` for an entry that is none.
@@ -191,11 +191,11 @@ impl Iterator for HarExchanges {
                 Ok(Some(exchange)) => return Some(Ok(exchange)),
                 Err(error) => {
                     self.next = self.count;
-                    self.fault = None;
+                    self.error = None;
                     return Some(Err(error));
                 }
             }
         }
-        self.fault.take().map(Err)
+        self.error.take().map(Err)
     }
 }

@@ -45,8 +45,8 @@ const MOST_IN_A_ROW: usize = 64;
 /// Bytes of bodies past which no further exchange is read under the same lock: 1 MiB.
 const MOST_BYTES_IN_A_ROW: usize = 1 << 20;
 
-/// Most faults of a database that are told one by one.
-const MAX_FAULTS: i64 = 20;
+/// Most errors of a database that are told one by one.
+const MAX_INTEGRITY_ERRORS: i64 = 20;
 
 /// Reads a capture.
 pub struct CaptureReader {
@@ -158,9 +158,9 @@ impl CaptureReader {
     }
 
     /// What is wrong with the database itself, in SQLite's words; nothing if it is sound. Reads all of it.
-    pub fn faults(&self) -> Result<Vec<String>, CaptureError> {
+    pub fn integrity_errors(&self) -> Result<Vec<String>, CaptureError> {
         let failed = |error: rusqlite::Error| CaptureError::Read { file: self.file.clone(), cause: error.to_string() };
-        let mut check = self.db.prepare(&format!("PRAGMA integrity_check({MAX_FAULTS})")).map_err(failed)?;
+        let mut check = self.db.prepare(&format!("PRAGMA integrity_check({MAX_INTEGRITY_ERRORS})")).map_err(failed)?;
         let lines = check.query_map([], |row| row.get::<_, String>(0)).map_err(failed)?;
         let lines = lines.collect::<Result<Vec<_>, _>>().map_err(failed)?;
         Ok(lines.into_iter().filter(|line| line != "ok").collect())

@@ -1,6 +1,6 @@
 //! `umpire capture verify FILE…`: is it whole, and what can be saved if it isn't?
 //!
-//! `file → examine → faults, exchanges that can and that can't be read → said; saved with --save`
+//! `file → examine → errors, exchanges that can and that can't be read → said; saved with --save`
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -69,7 +69,7 @@ pub(super) fn run(verify: &Verify) -> anyhow::Result<Exit> {
 struct VerifiedRecording {
     file: String,
     /// What is wrong with the file as a whole.
-    faults: Vec<String>,
+    errors: Vec<String>,
     readable: u64,
     /// What is wrong with exchanges, at most [`MOST`].
     damaged: Vec<String>,
@@ -87,13 +87,13 @@ impl VerifiedRecording {
             Err(error @ (CaptureError::Har { .. } | CaptureError::Line { .. } | CaptureError::Read { .. }))
                 if save.is_none() =>
             {
-                let faults = vec![error.to_string()];
-                return Ok(Self { file, faults, readable: 0, damaged: Vec::new(), unreadable: 0, odd: Vec::new() });
+                let errors = vec![error.to_string()];
+                return Ok(Self { file, errors, readable: 0, damaged: Vec::new(), unreadable: 0, odd: Vec::new() });
             }
             Err(error) => return Err(error),
         };
         let mut verified =
-            Self { file, faults: examination.faults, readable: 0, damaged: Vec::new(), unreadable: 0, odd: Vec::new() };
+            Self { file, errors: examination.errors, readable: 0, damaged: Vec::new(), unreadable: 0, odd: Vec::new() };
         // Personal data and with them secrets go as it is written; where personal data stay, secrets of other programs'
         // recordings go here.
         let persons = save.and_then(TargetWriter::redactor);
@@ -137,18 +137,18 @@ impl VerifiedRecording {
     /// Nothing is missing: what could be read all the same is no damage.
     fn is_whole(&self) -> bool {
         let lost = self.odd.iter().any(|oddity| oddity.outcome != OddityOutcome::Mended);
-        self.faults.is_empty() && self.unreadable == 0 && !lost
+        self.errors.is_empty() && self.unreadable == 0 && !lost
     }
 
     fn print(&self, out: &mut Printer<'_>) -> io::Result<()> {
-        let Self { file, faults, readable, damaged, unreadable, odd } = self;
+        let Self { file, errors, readable, damaged, unreadable, odd } = self;
         let exchanges = text::count(*readable, "exchange");
         if self.is_whole() {
             out.line(safe_format!("{file}: whole, {exchanges}"))?;
             return odd.iter().try_for_each(|oddity| out.line(safe_format!("  {oddity}")));
         }
         out.line(safe_format!("{file}: damaged"))?;
-        faults.iter().chain(damaged).try_for_each(|fault| out.line(safe_format!("  {fault}")))?;
+        errors.iter().chain(damaged).try_for_each(|error| out.line(safe_format!("  {error}")))?;
         odd.iter().try_for_each(|oddity| out.line(safe_format!("  {oddity}")))?;
         let left_out: u64 =
             odd.iter().filter(|oddity| oddity.outcome == OddityOutcome::LeftOut).map(|oddity| oddity.count).sum();
@@ -168,7 +168,7 @@ impl VerifiedRecording {
         json!({
             "file": self.file,
             "whole": self.is_whole(),
-            "faults": self.faults,
+            "faults": self.errors,
             "readable": self.readable,
             "unreadable": self.unreadable,
             "damaged": self.damaged,

@@ -23,7 +23,7 @@ pub(super) struct Caption {
     pub(super) text: String,
 }
 
-/// Takes the session's events and the captions; `run` passes them on to the feed that [`CaptionMerger::new`] returns.
+/// Takes the session's events and the captions; `run` passes them on to the receiver that [`CaptionMerger::new`] returns.
 pub(super) struct CaptionMerger {
     session: EventReceiver,
     captions: mpsc::Receiver<Caption>,
@@ -34,12 +34,12 @@ pub(super) struct CaptionMerger {
 }
 
 impl CaptionMerger {
-    /// A relay that holds at most `most` captions not yet taken, the sender for them, and the feed for the front end.
+    /// A relay that holds at most `most` captions not yet taken, the sender for them, and the receiver for the front end.
     pub(super) fn new(session: EventReceiver, most: usize) -> (Self, mpsc::Sender<Caption>, EventReceiver) {
         let (sender, captions) = mpsc::channel(most.max(1));
         let (out, events) = mpsc::channel(EVENTS);
-        let feed = EventReceiver { events, dropped: session.dropped.clone() };
-        (Self { session, captions, out, waiting: VecDeque::new(), shown: 0 }, sender, feed)
+        let receiver = EventReceiver { events, dropped: session.dropped.clone() };
+        (Self { session, captions, out, waiting: VecDeque::new(), shown: 0 }, sender, receiver)
     }
 
     /// Runs until the session has ended or the front end has gone. Captions of exchanges that never came, because they
@@ -93,7 +93,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::event::feed;
+    use crate::event::channel;
     use crate::exchange::Exchange;
     use crate::openbooking::Stage;
 
@@ -106,8 +106,8 @@ mod tests {
 
     /// What the front end gets of these events and captions, all of which are there before the relay runs.
     async fn shown(events: &[Event], captions: &[(u64, &str)]) -> Vec<String> {
-        let (event_sender, session) = feed(64);
-        let (relay, sender, mut feed) = CaptionMerger::new(session, 8);
+        let (event_sender, session) = channel(64);
+        let (relay, sender, mut receiver) = CaptionMerger::new(session, 8);
         for &(calls, text) in captions {
             sender.send(Caption { calls, text: text.to_owned() }).await.unwrap();
         }
@@ -117,7 +117,7 @@ mod tests {
         drop((event_sender, sender));
         relay.run().await;
         let mut shown = Vec::new();
-        while let Some(event) = feed.events.recv().await {
+        while let Some(event) = receiver.events.recv().await {
             shown.push(match event {
                 Event::Exchange(judged) => judged.exchange.request.target.clone(),
                 Event::Notice(text) => text,

@@ -22,7 +22,7 @@ use crate::proxy::h1::{BodyDecoder, ChunkError, MessageReader};
 use crate::proxy::io::ReadSide;
 use crate::proxy::message::fields::RawTrailers;
 use crate::proxy::message::head::BodyLength;
-use crate::proxy::upstream::{BodyError, RequestFault, WireBody};
+use crate::proxy::upstream::{BodyError, RequestBodyError, WireBody};
 
 /// Bytes of further requests that are read while an answer is on its way; more stay with the broker.
 const READ_AHEAD: usize = 64 * 1024;
@@ -126,7 +126,7 @@ impl<I: ReadSide> ClientReader<I> {
     }
 
     /// The body of that length that comes next, and where its trailers will be. `expects`: the broker waits for "100
-    /// Continue". It fails with [`RequestFault`] if its chunks can't be read, or nothing comes for as long as `patience`.
+    /// Continue". It fails with [`RequestBodyError`] if its chunks can't be read, or nothing comes for as long as `patience`.
     pub(crate) fn take_body(
         &mut self,
         length: BodyLength,
@@ -247,7 +247,7 @@ impl<I: ReadSide> Body for RequestBody<I> {
                 this.timer = None;
                 frame.map(|frame| {
                     frame.map_err(|error| match error.downcast::<ChunkError>() {
-                        Ok(error) => RequestFault::Malformed(*error).into(),
+                        Ok(error) => RequestBodyError::Malformed(*error).into(),
                         Err(error) => error,
                     })
                 })
@@ -256,7 +256,7 @@ impl<I: ReadSide> Body for RequestBody<I> {
                 let patience = this.patience;
                 let timer = this.timer.get_or_insert_with(|| Box::pin(sleep(patience)));
                 ready!(timer.as_mut().poll(cx));
-                Some(Err(RequestFault::Stalled(patience).into()))
+                Some(Err(RequestBodyError::Stalled(patience).into()))
             }
         };
         if this.decoder.is_done() || !matches!(frame, Some(Ok(_))) {

@@ -13,7 +13,7 @@ use hyper::body::{Body, Frame, SizeHint};
 use tokio_util::sync::CancellationToken;
 
 use crate::proxy::h2::head;
-use crate::proxy::upstream::{BodyError, RequestFault};
+use crate::proxy::upstream::{BodyError, RequestBodyError};
 
 type ResetFuture = Pin<Box<dyn Future<Output = BodyError> + Send + Sync>>;
 
@@ -38,7 +38,7 @@ impl IncomingBody {
         Self { stream, given_up: None, waiting: None, left, data_done: false, done }
     }
 
-    /// The same, given up as [`RequestFault::Stalled`] when its sender keeps silent for that long, and at once when `ended`
+    /// The same, given up as [`RequestBodyError::Stalled`] when its sender keeps silent for that long, and at once when `ended`
     /// is cancelled: its connection has no more to read.
     pub(crate) fn within(self, patience: Duration, ended: CancellationToken) -> Self {
         Self { given_up: Some((patience, ended)), ..self }
@@ -58,7 +58,7 @@ async fn waiting(patience: Duration, ended: CancellationToken) -> BodyError {
     tokio::select! {
         biased;
         () = ended.cancelled() => "the connection was closed within the body".into(),
-        () = tokio::time::sleep(patience) => RequestFault::Stalled(patience).into(),
+        () = tokio::time::sleep(patience) => RequestBodyError::Stalled(patience).into(),
     }
 }
 

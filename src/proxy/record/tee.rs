@@ -19,7 +19,7 @@ use crate::exchange::{Body, BodyEnd, FailureKind, Headers};
 use crate::proxy::message::fields::{RawTrailers, from_map};
 use crate::proxy::record::exchange_builder::{ExchangeBuilder, MessagePart};
 use crate::proxy::record::sink::MemoryShare;
-use crate::proxy::upstream::{BodyError, WireBody, fault_of_request};
+use crate::proxy::upstream::{BodyError, WireBody, failure_kind_of_request};
 
 /// Most bytes that are set aside for a body before any of it has come.
 const RESERVE: u64 = 64 * 1024;
@@ -92,7 +92,7 @@ impl Tee {
             match self.part {
                 MessagePart::Request => {
                     let detail = format!("the request could not be read to its end: {error}");
-                    exchange_builder.failed(fault_of_request(error), detail, None);
+                    exchange_builder.failed(failure_kind_of_request(error), detail, None);
                 }
                 MessagePart::Response => {
                     exchange_builder.failed(FailureKind::BrokenOff, format!("the answer broke off: {error}"), None);

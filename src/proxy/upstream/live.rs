@@ -60,7 +60,8 @@ use crate::proxy::h2::fields::with_one_cookie;
 use crate::proxy::message::fields::{RawTrailers, has_token, upgrade};
 use crate::proxy::message::head::HeadLimits;
 use crate::proxy::upstream::{
-    BodyError, OutboundRequest, ResponseFuture, Upstream, UpstreamError, UpstreamResponse, WireBody, fault_of_request,
+    BodyError, OutboundRequest, ResponseFuture, Upstream, UpstreamError, UpstreamResponse, WireBody,
+    failure_kind_of_request,
 };
 
 /// Most bytes of a message that are gathered before it goes out, and so kept for sending it again.
@@ -317,7 +318,7 @@ impl UpstreamClient {
 
     fn unsent(&self, error: &BodyError) -> UpstreamError {
         UpstreamError {
-            kind: fault_of_request(error),
+            kind: failure_kind_of_request(error),
             detail: format!("the request could not be sent on to {}: {error}", self.connector.name()),
         }
     }

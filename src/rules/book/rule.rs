@@ -88,7 +88,7 @@ pub(crate) enum FindingLocation {
 
 /// What is wrong with a rule file, and at which byte of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct RuleFault {
+pub(crate) struct RuleFileError {
     pub what: String,
     pub at: Option<usize>,
 }

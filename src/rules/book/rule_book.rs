@@ -10,7 +10,7 @@ use crate::rules::book::error::{FilePlace, LoadError};
 use crate::rules::book::expression_file::ExpressionFile;
 use crate::rules::book::files::{NOT_RULES, built_in_files, files_on_disk, read_text};
 use crate::rules::book::plan::{self, Plan};
-use crate::rules::book::rule::{Rule, RuleFault};
+use crate::rules::book::rule::{Rule, RuleFileError};
 use crate::rules::book::rule_compiler::compile_rule;
 use crate::rules::book::settings::{self, RuleSources, RulesInForce};
 use crate::rules::book::tables::{compile_claims, facts};
@@ -239,7 +239,7 @@ fn parse(
     names: &NamedExpressions<'_>,
     program: &mut Program,
 ) -> Result<Rule, LoadError> {
-    compile_rule(id, file, text, names, program).map_err(|RuleFault { what, at }| LoadError::Rule {
+    compile_rule(id, file, text, names, program).map_err(|RuleFileError { what, at }| LoadError::Rule {
         file: file.to_owned(),
         place: FilePlace::of(text, at),
         what,

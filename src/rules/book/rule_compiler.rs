@@ -10,7 +10,7 @@ use crate::finding::{RuleInfo, Side};
 use crate::openbooking::Stage;
 use crate::rules::book::aliases::{Alias, is_id};
 use crate::rules::book::definition::{CheckDefinition, RuleDefinition};
-use crate::rules::book::rule::{Expectation, FindingLocation, Rule, RuleCheck, RuleFault, Stages};
+use crate::rules::book::rule::{Expectation, FindingLocation, Rule, RuleCheck, RuleFileError, Stages};
 use crate::rules::builtins::checks::NamedCheck;
 use crate::rules::lang::compile::{check_names, compile, compile_condition};
 use crate::rules::lang::items::{Each, ItemSource};
@@ -29,8 +29,8 @@ pub(in crate::rules) fn compile_rule(
     text: &str,
     outer: &NamedExpressions<'_>,
     program: &mut Program,
-) -> Result<Rule, RuleFault> {
-    let mut definition = RuleDefinition::read(text).map_err(|(what, at)| RuleFault { what, at })?;
+) -> Result<Rule, RuleFileError> {
+    let mut definition = RuleDefinition::read(text).map_err(|(what, at)| RuleFileError { what, at })?;
     let aliases = aliases(&definition, file, text)?;
     let lets = std::mem::take(&mut definition.lets);
     let mut names = NamedExpressions::below(outer);
@@ -54,8 +54,8 @@ pub(in crate::rules) fn content_start(file: &str, string: &Spanned<String>) -> u
     start + if is_long { 3 + line_break.min(2) } else { 1 }
 }
 
-fn fault(key: &str, spanned: &Spanned<String>, what: &str) -> RuleFault {
-    RuleFault { what: format!("{key}: {what}"), at: Some(spanned.span().start) }
+fn error_in(key: &str, spanned: &Spanned<String>, what: &str) -> RuleFileError {
+    RuleFileError { what: format!("{key}: {what}"), at: Some(spanned.span().start) }
 }
 
 struct RuleCompiler<'c> {
@@ -65,7 +65,7 @@ struct RuleCompiler<'c> {
 }
 
 impl RuleCompiler<'_> {
-    fn rule(&mut self, id: &str, definition: RuleDefinition) -> Result<Rule, RuleFault> {
+    fn rule(&mut self, id: &str, definition: RuleDefinition) -> Result<Rule, RuleFileError> {
         let stages = stages(&definition.stages)?;
         let mut rule_when = self.optional_condition("when", definition.when.as_ref())?;
         let mut checks = Vec::new();
@@ -126,37 +126,42 @@ impl RuleCompiler<'_> {
         })
     }
 
-    fn condition(&mut self, key: &str, text: &Spanned<String>) -> Result<BoolId, RuleFault> {
+    fn condition(&mut self, key: &str, text: &Spanned<String>) -> Result<BoolId, RuleFileError> {
         compile_condition(text.get_ref(), content_start(self.text, text), self.names, self.program)
             .map_err(|error| in_key(key, error))
     }
 
-    fn optional_condition(&mut self, key: &str, text: Option<&Spanned<String>>) -> Result<Option<BoolId>, RuleFault> {
+    fn optional_condition(
+        &mut self,
+        key: &str,
+        text: Option<&Spanned<String>>,
+    ) -> Result<Option<BoolId>, RuleFileError> {
         text.map(|text| self.condition(key, text)).transpose()
     }
 
-    fn expression(&mut self, key: &str, text: &Spanned<String>) -> Result<ValueId, RuleFault> {
+    fn expression(&mut self, key: &str, text: &Spanned<String>) -> Result<ValueId, RuleFileError> {
         compile(text.get_ref(), content_start(self.text, text), self.names, self.program)
             .map_err(|error| in_key(key, error))
     }
 
-    fn optional(&mut self, key: &str, text: Option<&Spanned<String>>) -> Result<Option<ValueId>, RuleFault> {
+    fn optional(&mut self, key: &str, text: Option<&Spanned<String>>) -> Result<Option<ValueId>, RuleFileError> {
         text.map(|text| self.expression(key, text)).transpose()
     }
 
-    fn template(&mut self, key: &str, text: Option<&Spanned<String>>) -> Result<Template, RuleFault> {
+    fn template(&mut self, key: &str, text: Option<&Spanned<String>>) -> Result<Template, RuleFileError> {
         let Some(text) = text else { return Ok(Template::default()) };
         Template::parse(text.get_ref(), content_start(self.text, text), self.names, self.program)
             .map_err(|error| in_key(key, error))
     }
 
-    fn single_check(&mut self, definition: &RuleDefinition) -> Result<RuleCheck, RuleFault> {
+    fn single_check(&mut self, definition: &RuleDefinition) -> Result<RuleCheck, RuleFileError> {
         let expect = match (&definition.expect, &definition.native) {
-            (Some(_), Some(name)) => return Err(fault("native", name, "a rule has either expect or native")),
-            (None, Some(name)) if definition.model.is_none() => Expectation::InRust(
-                NamedCheck::from_name(name.get_ref())
-                    .ok_or_else(|| fault("native", name, &format!("there is no check named {:?}", name.get_ref())))?,
-            ),
+            (Some(_), Some(name)) => return Err(error_in("native", name, "a rule has either expect or native")),
+            (None, Some(name)) if definition.model.is_none() => {
+                Expectation::InRust(NamedCheck::from_name(name.get_ref()).ok_or_else(|| {
+                    error_in("native", name, &format!("there is no check named {:?}", name.get_ref()))
+                })?)
+            }
             (expect, _) => self.expectation("expect", expect.as_ref(), definition.model.as_ref())?,
         };
         let each = self.each(definition.each.as_ref())?;
@@ -181,20 +186,20 @@ impl RuleCompiler<'_> {
         key: &str,
         expect: Option<&Spanned<String>>,
         model: Option<&Spanned<ModelDefinition>>,
-    ) -> Result<Expectation, RuleFault> {
+    ) -> Result<Expectation, RuleFileError> {
         match (expect, model) {
             (Some(expect), None) => Ok(Expectation::Expression(self.expression(key, expect)?)),
             (None, Some(model)) => {
                 let at = Some(model.span().start);
                 let check = ModelCheck::try_from(model.get_ref().clone());
-                check.map(Expectation::Model).map_err(|what| RuleFault { what: format!("model: {what}"), at })
+                check.map(Expectation::Model).map_err(|what| RuleFileError { what: format!("model: {what}"), at })
             }
-            (Some(expect), Some(_)) => Err(fault(key, expect, "there is either expect or model")),
-            (None, None) => Err(RuleFault { what: format!("{key} is missing"), at: None }),
+            (Some(expect), Some(_)) => Err(error_in(key, expect, "there is either expect or model")),
+            (None, None) => Err(RuleFileError { what: format!("{key} is missing"), at: None }),
         }
     }
 
-    fn check(&mut self, definition: &RuleDefinition, check: &CheckDefinition) -> Result<RuleCheck, RuleFault> {
+    fn check(&mut self, definition: &RuleDefinition, check: &CheckDefinition) -> Result<RuleCheck, RuleFileError> {
         let expect = self.expectation("check.expect", check.expect.as_ref(), check.model.as_ref())?;
         let each = match expect {
             Expectation::Model(_) => None,
@@ -219,10 +224,10 @@ impl RuleCompiler<'_> {
         })
     }
 
-    fn each(&mut self, text: Option<&Spanned<String>>) -> Result<Option<Each>, RuleFault> {
+    fn each(&mut self, text: Option<&Spanned<String>>) -> Result<Option<Each>, RuleFileError> {
         let Some(text) = text else { return Ok(None) };
         let items = if text.get_ref().starts_with('/') {
-            ItemSource::Path(Path::parse(text.get_ref()).map_err(|what| fault("each", text, &what))?)
+            ItemSource::Path(Path::parse(text.get_ref()).map_err(|what| error_in("each", text, &what))?)
         } else {
             ItemSource::Nodes(self.expression("each", text)?)
         };
@@ -234,7 +239,7 @@ impl RuleCompiler<'_> {
         text: Option<&Spanned<String>>,
         with_each: bool,
         expect: &Expectation,
-    ) -> Result<FindingLocation, RuleFault> {
+    ) -> Result<FindingLocation, RuleFileError> {
         let Some(text) = text else {
             let points_by_itself = match expect {
                 Expectation::InRust(_) | Expectation::Model(_) => true,
@@ -244,7 +249,7 @@ impl RuleCompiler<'_> {
                 (true, _) => Ok(FindingLocation::Item(String::new())),
                 (false, true) => Ok(FindingLocation::Pointer(String::new())),
                 (false, false) => {
-                    Err(RuleFault { what: "at is missing: say where a finding points".to_owned(), at: None })
+                    Err(RuleFileError { what: "at is missing: say where a finding points".to_owned(), at: None })
                 }
             };
         };
@@ -254,30 +259,30 @@ impl RuleCompiler<'_> {
             return if known {
                 Ok(FindingLocation::Pointer(pointer.clone()))
             } else {
-                Err(fault("at", text, "a pointer starts with /request or /response"))
+                Err(error_in("at", text, "a pointer starts with /request or /response"))
             };
         }
         if pointer == "." || pointer.starts_with("./") {
             return if with_each {
                 Ok(FindingLocation::Item(pointer[1..].to_owned()))
             } else {
-                Err(fault("at", text, "a relative pointer needs each"))
+                Err(error_in("at", text, "a relative pointer needs each"))
             };
         }
         self.expression("at", text).map(FindingLocation::Expression)
     }
 }
 
-fn in_key(key: &str, SyntaxError { what, at }: SyntaxError) -> RuleFault {
-    RuleFault { what: format!("{key}: {what}"), at: Some(at) }
+fn in_key(key: &str, SyntaxError { what, at }: SyntaxError) -> RuleFileError {
+    RuleFileError { what: format!("{key}: {what}"), at: Some(at) }
 }
 
 /// The former ids that a rule file lists.
-fn aliases(definition: &RuleDefinition, file: &str, text: &str) -> Result<Vec<Alias>, RuleFault> {
+fn aliases(definition: &RuleDefinition, file: &str, text: &str) -> Result<Vec<Alias>, RuleFileError> {
     let alias = |listed: &Spanned<String>| {
         let (id, at) = (listed.get_ref(), listed.span().start);
         if !is_id(id) {
-            return Err(fault("aliases", listed, &format!("{id:?} is no id of a rule; write area/name")));
+            return Err(error_in("aliases", listed, &format!("{id:?} is no id of a rule; write area/name")));
         }
         let line = 1 + text.bytes().take(at).filter(|&byte| byte == b'\n').count();
         Ok(Alias { id: id.clone(), file: file.to_owned(), line })
@@ -285,7 +290,7 @@ fn aliases(definition: &RuleDefinition, file: &str, text: &str) -> Result<Vec<Al
     definition.aliases.iter().map(alias).collect()
 }
 
-fn stages(names: &Spanned<Vec<String>>) -> Result<Stages, RuleFault> {
+fn stages(names: &Spanned<Vec<String>>) -> Result<Stages, RuleFileError> {
     let at = Some(names.span().start);
     if names.get_ref().iter().any(|name| name == "any") {
         return Ok(Stages::Any);
@@ -294,11 +299,11 @@ fn stages(names: &Spanned<Vec<String>>) -> Result<Stages, RuleFault> {
         .get_ref()
         .iter()
         .map(|name| {
-            Stage::from_name(name).ok_or_else(|| RuleFault { what: format!("stages: unknown stage {name:?}"), at })
+            Stage::from_name(name).ok_or_else(|| RuleFileError { what: format!("stages: unknown stage {name:?}"), at })
         })
         .collect::<Result<Vec<_>, _>>()?;
     if stages.is_empty() {
-        return Err(RuleFault { what: "stages: name at least one stage, or any".to_owned(), at });
+        return Err(RuleFileError { what: "stages: name at least one stage, or any".to_owned(), at });
     }
     Ok(Stages::Some(stages))
 }

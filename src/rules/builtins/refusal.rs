@@ -62,22 +62,22 @@ pub(crate) fn answers<'a>(arguments: &[Val<'a>], arena: &'a Arena) -> Result<(Ve
     let strict = matches!(arguments.last(), Some(Val::Strict));
     let arguments = if strict { &arguments[..arguments.len() - 1] } else { arguments };
     let one = |status: &Val<'_>, error_type: &Val<'_>| {
-        let status = status.show().parse().map_err(|_| EvalError::fault("refused takes a status"))?;
+        let status = status.show().parse().map_err(|_| EvalError::failed("refused takes a status"))?;
         let error_type =
-            error_type.as_str().ok_or_else(|| EvalError::fault("refused takes the name of an error type"))?;
+            error_type.as_str().ok_or_else(|| EvalError::failed("refused takes the name of an error type"))?;
         Ok(RightAnswer { status, error_type: error_type.to_owned() })
     };
     match arguments {
         [status, error_type] => Ok((vec![one(status, error_type)?], strict)),
         [list] => {
-            let pairs = list.elements(arena).ok_or_else(|| EvalError::fault("refused takes a list of answers"))?;
+            let pairs = list.elements(arena).ok_or_else(|| EvalError::failed("refused takes a list of answers"))?;
             let answers = pairs.iter().map(|pair| match pair.elements(arena) {
                 Some([status, error_type]) => one(status, error_type),
-                _ => Err(EvalError::fault("each answer of refused is a list of status and error type")),
+                _ => Err(EvalError::failed("each answer of refused is a list of status and error type")),
             });
             Ok((answers.collect::<Result<_, _>>()?, strict))
         }
-        _ => Err(EvalError::fault("refused takes a status and an error type, or a list of such pairs")),
+        _ => Err(EvalError::failed("refused takes a status and an error type, or a list of such pairs")),
     }
 }
 

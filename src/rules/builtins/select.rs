@@ -37,7 +37,7 @@ pub(crate) fn member<'a>(operand: Val<'a>, name: &str, context: &RuleContext<'a>
     };
     match Member::find(of, name) {
         Some(member) => select(operand, member, context),
-        None => Err(EvalError::fault(format!("{} has no member {name:?}", of.describe()))),
+        None => Err(EvalError::failed(format!("{} has no member {name:?}", of.describe()))),
     }
 }
 

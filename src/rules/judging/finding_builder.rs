@@ -102,7 +102,7 @@ pub(in crate::rules) fn pointer<'a>(check: &'a RuleCheck, context: &RuleContext<
                 (Some(node), _) => pointer_of(node, context.parsed),
                 (None, Some(pointer)) => pointer.to_owned(),
                 (None, None) => {
-                    return Err(EvalError::fault(format!(
+                    return Err(EvalError::failed(format!(
                         "at gives {}, not a node of the message",
                         value.name_of_kind()
                     )));

@@ -34,7 +34,7 @@ impl<'a> RuleRunner<'a> {
             Err(stop) => RuleOutcome::NotJudged(match stop.kind() {
                 ErrorKind::Unseen(reason) => Arc::clone(reason),
                 ErrorKind::Exhausted(reason) => Arc::from(*reason),
-                ErrorKind::Fault(what) => format!("the rule itself failed: {what}").into(),
+                ErrorKind::Failed(what) => format!("the rule itself failed: {what}").into(),
             }),
         }
     }
@@ -131,7 +131,7 @@ impl<'a> RuleRunner<'a> {
         };
         match value {
             Val::Refusal(kept) => {
-                let refusal = context.refusals.kept(kept).ok_or_else(|| EvalError::fault("a refusal was not kept"))?;
+                let refusal = context.refusals.kept(kept).ok_or_else(|| EvalError::failed("a refusal was not kept"))?;
                 self.refused(ask, check(), context, refusal, findings)?;
             }
             value => match value.as_bool() {
@@ -147,7 +147,7 @@ impl<'a> RuleRunner<'a> {
                     finding(self.rule(ask), check(), context, pointer, seen, None)
                 })?,
                 None => {
-                    return Err(EvalError::fault(format!("expect gives {}, not true or false", value.name_of_kind())));
+                    return Err(EvalError::failed(format!("expect gives {}, not true or false", value.name_of_kind())));
                 }
             },
         }

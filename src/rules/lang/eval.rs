@@ -151,7 +151,7 @@ impl<'a> Evaluation<'_, 'a> {
             Val::False => Ok(false),
             _ => match value.as_bool() {
                 Some(value) => Ok(value),
-                None => self.fault(|| format!("{} stands where true or false is needed", value.name_of_kind())),
+                None => self.fail(|| format!("{} stands where true or false is needed", value.name_of_kind())),
             },
         }
     }
@@ -234,8 +234,8 @@ impl<'a> Evaluation<'_, 'a> {
     }
 
     #[cold]
-    fn fault<T>(&mut self, what: impl FnOnce() -> String) -> Result<T, Interrupted> {
-        self.halt(EvalError::fault(what()))
+    fn fail<T>(&mut self, what: impl FnOnce() -> String) -> Result<T, Interrupted> {
+        self.halt(EvalError::failed(what()))
     }
 
     fn or_halt<T>(&mut self, result: Result<T, EvalError>) -> Result<T, Interrupted> {
@@ -245,7 +245,7 @@ impl<'a> Evaluation<'_, 'a> {
     /// Why it was halted.
     #[cold]
     fn kind(&mut self) -> EvalError {
-        self.stopped.take().unwrap_or_else(|| EvalError::fault("it ended without a reason"))
+        self.stopped.take().unwrap_or_else(|| EvalError::failed("it ended without a reason"))
     }
 
     /// Counts steps: one for each node, more for what looks at many values at once.
@@ -275,7 +275,7 @@ impl<'a> Evaluation<'_, 'a> {
         let element = self.value(element)?;
         let list = self.value(list)?;
         let Some(elements) = list.elements(self.context.arena) else {
-            return self.fault(|| format!("'in' needs a list, not {}", list.name_of_kind()));
+            return self.fail(|| format!("'in' needs a list, not {}", list.name_of_kind()));
         };
         self.spend(elements.len() as u32 / 4)?;
         Ok(elements.iter().any(|other| other.equals(&element)))

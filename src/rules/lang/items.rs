@@ -43,14 +43,14 @@ impl ItemSource {
         };
         let elements = nodes.elements(context.arena);
         for element in
-            elements.ok_or_else(|| EvalError::fault(format!("each gives {}, not a list", nodes.name_of_kind())))?
+            elements.ok_or_else(|| EvalError::failed(format!("each gives {}, not a list", nodes.name_of_kind())))?
         {
             let is_own = |node: &Value<'a>| {
                 [&parsed.request, &parsed.response].iter().any(|body| body.json().is_some_and(|body| node.is_of(body)))
             };
             match element.as_json().filter(is_own) {
                 Some(node) => visit(node),
-                None => return Err(EvalError::fault("each gives something else than nodes of the exchange")),
+                None => return Err(EvalError::failed("each gives something else than nodes of the exchange")),
             }
         }
         Ok(())

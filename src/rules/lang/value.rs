@@ -28,7 +28,7 @@ pub(crate) enum ErrorKind {
     /// It takes longer than a rule may take.
     Exhausted(&'static str),
     /// The expression itself fails on this message.
-    Fault(String),
+    Failed(String),
 }
 
 impl EvalError {
@@ -40,8 +40,8 @@ impl EvalError {
         Self(Arc::new(ErrorKind::Exhausted(reason)))
     }
 
-    pub(crate) fn fault(text: impl Into<String>) -> Self {
-        Self(Arc::new(ErrorKind::Fault(text.into())))
+    pub(crate) fn failed(text: impl Into<String>) -> Self {
+        Self(Arc::new(ErrorKind::Failed(text.into())))
     }
 
     pub(crate) fn kind(&self) -> &ErrorKind {
@@ -300,7 +300,7 @@ impl<'a> Val<'a> {
     }
 
     pub(crate) fn mismatch(&self, what: &str, other: &Val<'_>) -> EvalError {
-        EvalError::fault(format!("cannot {what} {} and {}", self.name_of_kind(), other.name_of_kind()))
+        EvalError::failed(format!("cannot {what} {} and {}", self.name_of_kind(), other.name_of_kind()))
     }
 
     /// `+ - * / %`; `+` also joins strings and lists, `-` also gives the seconds between two instants.
@@ -335,7 +335,7 @@ impl<'a> Val<'a> {
         };
         result
             .map(|result| arena.decimal(result))
-            .ok_or_else(|| EvalError::fault("a number went beyond its range, or was divided by zero"))
+            .ok_or_else(|| EvalError::failed("a number went beyond its range, or was divided by zero"))
     }
 
     /// For people: strings bare, everything else as JSON; `nothing` for what isn't there. At most about 200 characters.

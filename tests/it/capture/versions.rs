@@ -70,7 +70,7 @@ fn version_1() {
     assert_eq!(response.headers.get("x-odd"), Some("a\n\\b"));
     let failure = exchanges[1].failure.as_ref().unwrap();
     assert_eq!((failure.kind, failure.answered), (FailureKind::Unreachable, Some(502)));
-    assert_eq!(CaptureReader::open(&file).unwrap().faults().unwrap(), Vec::<String>::new());
+    assert_eq!(CaptureReader::open(&file).unwrap().integrity_errors().unwrap(), Vec::<String>::new());
 }
 
 #[test]

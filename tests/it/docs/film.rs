@@ -18,7 +18,7 @@ use ratatui::layout::{Position, Size};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use umpire::demo;
-use umpire::event::{Event, RunContext, RunMode, feed};
+use umpire::event::{Event, RunContext, RunMode, channel};
 use umpire::judged::Judged;
 use umpire::tui::{self, Setup, Theme};
 
@@ -128,7 +128,7 @@ fn script(begin: Timestamp) -> Vec<Event> {
 async fn film(theme: Theme) -> Vec<(Buffer, Duration)> {
     let (_, upstream) = events();
     let begin: Timestamp = "2026-11-29T18:06:00Z".parse().expect("a time");
-    let (outlet, feed) = feed(100);
+    let (outlet, receiver) = channel(100);
     let context = RunContext {
         mode: RunMode::Demo,
         base_uri: Some("http://127.0.0.1:8080/api/openbooking".to_owned()),
@@ -167,7 +167,7 @@ async fn film(theme: Theme) -> Vec<(Buffer, Duration)> {
     let frames = Arc::default();
     let terminal = Filmed { terminal: TestBackend::new(SIZE.0, SIZE.1), frames: Arc::clone(&frames) };
     let mut terminal = Terminal::new(terminal).expect("a terminal");
-    tui::run(&mut terminal, Box::pin(input), feed, setup, stop).await.expect("a screen");
+    tui::run(&mut terminal, Box::pin(input), receiver, setup, stop).await.expect("a screen");
     let ended = Instant::now();
     let frames = frames.lock().expect("no test panicked");
     let ends = frames.iter().skip(1).map(|(at, _)| *at).chain([ended]);

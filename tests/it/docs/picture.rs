@@ -16,7 +16,7 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use tokio_util::sync::CancellationToken;
 use umpire::capture;
-use umpire::event::{Event, RunContext, RunMode, feed};
+use umpire::event::{Event, RunContext, RunMode, channel};
 use umpire::rules::{BookingSystemInfo, Judge, RuleBook};
 use umpire::tui::{self, Setup, Theme};
 
@@ -57,11 +57,11 @@ pub(super) fn events() -> (Vec<Event>, Option<String>) {
 
 /// What `umpire view` has on the screen after these keys.
 async fn screen(events: &[Event], base_uri: Option<String>, theme: Theme, keys: &str) -> Terminal<TestBackend> {
-    let (outlet, feed) = feed(1_000);
+    let (outlet, receiver) = channel(1_000);
     for event in events {
         outlet.send(event.clone());
     }
-    assert_eq!(feed.dropped(), 0);
+    assert_eq!(receiver.dropped(), 0);
     let context = RunContext {
         mode: RunMode::View,
         base_uri: None,
@@ -102,7 +102,7 @@ async fn screen(events: &[Event], base_uri: Option<String>, theme: Theme, keys: 
     let begin = stream::once(taken).filter_map(|()| std::future::ready(None));
     let mut terminal = Terminal::new(TestBackend::new(SIZE.0, SIZE.1)).expect("a terminal");
     let setup = Setup { theme, ..context.into() };
-    tui::run(&mut terminal, begin.chain(pressed).chain(end), feed, setup, shutdown).await.expect("a screen");
+    tui::run(&mut terminal, begin.chain(pressed).chain(end), receiver, setup, shutdown).await.expect("a screen");
     terminal
 }
 

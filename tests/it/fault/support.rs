@@ -23,7 +23,7 @@ pub const ORIGIN: &str = "https://sandbox.example";
 /// A proxy that runs.
 pub struct Run {
     session: Session,
-    feed: EventReceiver,
+    receiver: EventReceiver,
     pub faults: Faults,
     pub broker: Broker,
 }
@@ -54,9 +54,9 @@ impl Run {
         let mut options = SessionOptions::new(base, book);
         // So that places left are reckoned.
         options.known.isolated = true;
-        let (session, feed) = Session::start(options, upstream).await.expect("the session starts");
+        let (session, receiver) = Session::start(options, upstream).await.expect("the session starts");
         let broker = Broker { address: session.address };
-        Self { session, feed, faults, broker }
+        Self { session, receiver, faults, broker }
     }
 
     /// Plays a script, off the runtime's own threads.
@@ -69,7 +69,7 @@ impl Run {
     pub async fn end(mut self) -> Vec<Arc<Judged>> {
         self.session.stop().await;
         let mut judged = Vec::new();
-        while let Some(event) = self.feed.events.recv().await {
+        while let Some(event) = self.receiver.events.recv().await {
             if let Event::Exchange(exchange) = event {
                 judged.push(exchange);
             }

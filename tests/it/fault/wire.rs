@@ -169,7 +169,7 @@ async fn with_tls(faults: &Faults) -> (Session, EventReceiver, tokio_rustls::Tls
         ..ListenerSpec::new(([127, 0, 0, 1], 0).into(), FaultyUpstream::wrap(sandbox, faults))
     };
     let options = SessionOptions::new(base, Arc::new(RuleBook::built_in().unwrap()));
-    let (session, feed) = Session::open(options, vec![entrance]).await.unwrap();
+    let (session, receiver) = Session::open(options, vec![entrance]).await.unwrap();
     let mut roots = rustls::RootCertStore::empty();
     roots.add(certified.cert.der().clone()).unwrap();
     let config = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
@@ -177,13 +177,13 @@ async fn with_tls(faults: &Faults) -> (Session, EventReceiver, tokio_rustls::Tls
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
-    (session, feed, tokio_rustls::TlsConnector::from(Arc::new(config)))
+    (session, receiver, tokio_rustls::TlsConnector::from(Arc::new(config)))
 }
 
 #[tokio::test]
 async fn a_handshake_is_broken_off_as_often_as_it_is_asked_for() {
     let faults = Faults::new(["tls-failure times=2".parse().unwrap()]);
-    let (session, mut feed, connector) = with_tls(&faults).await;
+    let (session, mut receiver, connector) = with_tls(&faults).await;
     let connect = || async {
         let stream = tokio::net::TcpStream::connect(session.address).await.unwrap();
         connector.connect("localhost".try_into().unwrap(), stream).await
@@ -196,7 +196,7 @@ async fn a_handshake_is_broken_off_as_often_as_it_is_asked_for() {
     assert_eq!(faults.status()[0].made, 2);
     session.stop().await;
     let mut notices = Vec::new();
-    while let Some(event) = feed.events.recv().await {
+    while let Some(event) = receiver.events.recv().await {
         if let Event::Notice(words) = event {
             notices.push(words);
         }

@@ -33,7 +33,7 @@ use crate::proxy::upstream::live::line::UpstreamStream;
 use crate::proxy::upstream::live::pool::Pool;
 use crate::proxy::upstream::{
     BodyError, Informational, InformationalResponse, UpgradedIo, UpstreamError, UpstreamResponse, WireBody, empty_body,
-    fault_of_request,
+    failure_kind_of_request,
 };
 
 /// A request on its way.
@@ -144,7 +144,9 @@ impl HttpCall for H1Call {
             match sending.poll_send(cx) {
                 Poll::Ready(Err(H1SendError::Body(error))) => {
                     let what = format!("did not get all of the request: {error}");
-                    return Poll::Ready(Err(H1CallError::Failed(message.error(fault_of_request(&error), &what))));
+                    return Poll::Ready(Err(H1CallError::Failed(
+                        message.error(failure_kind_of_request(&error), &what),
+                    )));
                 }
                 // It may have answered before it closed: reading tells.
                 Poll::Ready(Err(H1SendError::Write(error))) => *unwritten = Some(error),

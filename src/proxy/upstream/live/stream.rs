@@ -29,7 +29,7 @@ use crate::proxy::upstream::live::connect::Connector;
 use crate::proxy::upstream::live::driver::{CONTINUE, HttpCall, ReceivedHead, await_head};
 use crate::proxy::upstream::live::shared::{H2Connection, H2StreamPermit};
 use crate::proxy::upstream::{
-    BodyError, Informational, InformationalResponse, UpstreamError, UpstreamResponse, WireBody, fault_of_request,
+    BodyError, Informational, InformationalResponse, UpstreamError, UpstreamResponse, WireBody, failure_kind_of_request,
 };
 
 /// Why there is no answer.
@@ -107,7 +107,7 @@ impl HttpCall for H2Call {
             match self.sending.poll_send(cx) {
                 Poll::Ready(Err(H2SendError::Body(error))) => {
                     let what = format!("did not get all of the request: {error}");
-                    return Poll::Ready(Err(self.error(fault_of_request(&error), &what)));
+                    return Poll::Ready(Err(self.error(failure_kind_of_request(&error), &what)));
                 }
                 // It may have answered all the same: the response tells.
                 Poll::Ready(Err(H2SendError::Stream(_)) | Ok(())) | Poll::Pending => {}

@@ -67,7 +67,7 @@ fn answering<'a>(call: &FunctionCall<'_, 'a>) -> Result<Option<&'a ParsedExchang
         Some(Val::Exchange(parsed)) => call.context.check_answer(parsed).map(|()| Some(*parsed)),
         Some(Val::Response(parsed)) => Ok(Some(parsed)),
         Some(nothing) if nothing.is_nothing() => Ok(None),
-        Some(other) => Err(EvalError::fault(format!("{} stands where an exchange is needed", other.name_of_kind()))),
+        Some(other) => Err(EvalError::failed(format!("{} stands where an exchange is needed", other.name_of_kind()))),
     }
 }
 

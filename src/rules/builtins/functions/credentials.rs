@@ -36,7 +36,7 @@ pub(crate) static FUNCTIONS: &[Function] = &[
         "true if two exchanges or requests come from the same caller; not judged for two different bearer tokens, and for credentials that were taken out",
         |call| match (message(call.first(), call.context), message(call.second(), call.context)) {
             (Some(a), Some(b)) => Ok(Val::bool(credentials::same_caller(a, b)?)),
-            _ => Err(EvalError::fault("same_caller compares two exchanges or requests")),
+            _ => Err(EvalError::failed("same_caller compares two exchanges or requests")),
         },
     ),
     function(
