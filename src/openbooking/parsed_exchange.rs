@@ -34,7 +34,7 @@ pub struct ParsedExchange {
 /// The content of a message, as far as it can be read.
 #[derive(Debug)]
 pub enum ParsedBody {
-    /// There is none.
+    /// There is none. (Of one that broke off before anything of it passed, nobody knows: that is [`ParsedBody::Unreadable`].)
     Empty,
     /// JSON.
     Json(Document),
@@ -56,10 +56,9 @@ impl ParsedBody {
     }
 
     fn read(body: &Body, headers: &Headers, always: bool) -> Self {
-        if body.is_empty() {
-            return Self::Empty;
-        }
         match body.end {
+            // Nothing passed, and it had ended.
+            BodyEnd::Complete | BodyEnd::Truncated if body.is_empty() => return Self::Empty,
             BodyEnd::Truncated => {
                 return Self::Unreadable("body was recorded only in part".to_owned());
             }

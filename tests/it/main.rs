@@ -45,5 +45,6 @@ mod stress;
 mod terminal;
 mod trust;
 mod tui;
+mod unanswered;
 mod verdicts;
 mod view;
