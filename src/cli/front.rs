@@ -44,10 +44,12 @@ pub(crate) enum Ui {
 }
 
 impl Ui {
-    /// The one asked for, or else the terminal UI on a terminal and plain lines anywhere else.
+    /// The one asked for, or else the terminal UI on a terminal that can show it and plain lines anywhere else.
     pub(super) fn choose(asked: Option<Self>) -> Self {
         let on_terminal = stdio::stdout_is_terminal() && io::stdin().is_terminal();
-        asked.unwrap_or(if on_terminal { Self::Tui } else { Self::Plain })
+        // Such a terminal prints what should move the cursor.
+        let is_dumb = std::env::var_os("TERM").is_some_and(|name| name == "dumb");
+        asked.unwrap_or(if on_terminal && !is_dumb { Self::Tui } else { Self::Plain })
     }
 }
 

@@ -35,14 +35,16 @@ impl Paint {
     /// No colours, whole lines.
     pub const PLAIN: Self = Self { colour: false, width: None };
 
-    /// What suits the standard output: colours on a terminal unless `NO_COLOR` is set to something, and its width.
+    /// What suits the standard output: colours on a terminal unless `NO_COLOR` is set to something or `TERM` is `dumb`, and its
+    /// width.
     #[expect(clippy::disallowed_methods, reason = "it is asked, not written to")]
     pub(crate) fn for_stdout() -> Self {
         if !std::io::stdout().is_terminal() {
             return Self::PLAIN;
         }
         let width = crossterm::terminal::size().ok().map(|(columns, _)| usize::from(columns).max(40));
-        Self { colour: std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()), width }
+        let is_dumb = std::env::var_os("TERM").is_some_and(|name| name == "dumb");
+        Self { colour: !is_dumb && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()), width }
     }
 
     pub(super) fn ink(self, ink: ReportStyle, text: impl Into<SafeText>) -> SafeText {

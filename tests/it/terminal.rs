@@ -522,3 +522,13 @@ fn a_terminal_that_is_resized_all_the_time_shows_the_screen() {
     terminal.press(" 1qq");
     assert!(terminal.end().success());
 }
+
+#[test]
+fn a_terminal_that_can_not_move_its_cursor_gets_plain_lines() {
+    let folder = tempfile::tempdir().unwrap();
+    recording(folder.path());
+    let mut terminal = Terminal::run(folder.path(), "TERM=dumb umpire view a.db; echo it has ended");
+    let written = terminal.until("it has ended");
+    assert!(written.contains("look-for-me") && !written.contains('\x1b'), "{written:?}");
+    assert!(terminal.end().success());
+}
