@@ -32,6 +32,7 @@ mod job;
 mod json_view;
 mod keys;
 mod layout;
+mod line_editor;
 mod links;
 mod list_filter;
 mod message;

@@ -62,6 +62,7 @@ fn name(key: KeyEvent) -> Option<String> {
         KeyCode::Tab => "Tab",
         KeyCode::BackTab => "Shift-Tab",
         KeyCode::Backspace => "Backspace",
+        KeyCode::Delete => "Delete",
         _ => return None,
     };
     Some(name.to_owned())

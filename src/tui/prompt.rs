@@ -8,15 +8,13 @@ use jiff::{ToSpan as _, tz::TimeZone};
 use super::clipboard::{self, CopyChoice};
 use super::command::{self, Command, CommandEntry};
 use super::counter::MatchCounter;
+use super::line_editor::LineEditor;
 use super::model::{Screen, ScreenModel};
 use super::services::{Effect, Export};
 use crate::event::RunMode;
 use crate::filter::{self, Completion, Filter};
 use crate::finding::{Finding, number, shape};
 use crate::judged::Judged;
-
-/// Most characters of a line that is typed; what is typed or pasted past it is left out.
-const MAX_LINE: usize = 200;
 
 /// Most filters that are kept to be used again.
 const MAX_HISTORY: usize = 50;
@@ -41,10 +39,10 @@ const LEAST_PREFIX: usize = 4;
 pub(super) enum Prompt {
     /// Whether to end a run that carries traffic.
     StopRun,
-    /// A line, as far as it was typed.
+    /// A line that is being typed. `before` says how many filters back in the history it is.
     Line {
         of: PromptPurpose,
-        text: String,
+        line: LineEditor,
         before: usize,
     },
     /// One of several things, by a letter.
@@ -75,9 +73,22 @@ pub(super) struct SettingAside {
     other: String,
 }
 
+/// A prompt in words: what stands before the line that is typed, the line, and what stands behind it.
+pub(super) struct PromptWords<'p> {
+    pub(super) before: String,
+    pub(super) line: Option<&'p LineEditor>,
+    pub(super) behind: String,
+}
+
+impl From<String> for PromptWords<'_> {
+    fn from(before: String) -> Self {
+        Self { before, line: None, behind: String::new() }
+    }
+}
+
 impl Prompt {
     fn line(of: PromptPurpose, text: &str) -> Self {
-        Self::Line { of, text: text.to_owned(), before: 0 }
+        Self::Line { of, line: LineEditor::new(text), before: 0 }
     }
 
     pub(super) fn go_to() -> Self {
@@ -112,51 +123,57 @@ impl Prompt {
 
 impl ScreenModel {
     /// The prompt in words.
-    pub(super) fn prompt_words(&self) -> Option<String> {
-        self.prompt.as_ref().map(|prompt| match prompt {
-            Prompt::StopRun if self.status.context.mode == RunMode::Replay => "Stop the replay? y/n".to_owned(),
-            Prompt::StopRun => "Stop the proxy? y/n".to_owned(),
-            Prompt::Line { of: PromptPurpose::GoTo, text, .. } => {
-                format!(":{text}▏ number, UUID or command; Enter goes there, Tab completes, Esc leaves")
+    pub(super) fn prompt_words(&self) -> Option<PromptWords<'_>> {
+        Some(match self.prompt.as_ref()? {
+            Prompt::StopRun if self.status.context.mode == RunMode::Replay => "Stop the replay? y/n".to_owned().into(),
+            Prompt::StopRun => "Stop the proxy? y/n".to_owned().into(),
+            Prompt::Line { of, line, .. } => {
+                let (before, behind) = self.around_line(of, line);
+                PromptWords { before, line: Some(line), behind }
             }
-            Prompt::Line { of: PromptPurpose::Filter, text, .. } => {
-                let count = self.counter.as_ref().map_or_else(String::new, |counter| counter.words(&self.list));
-                format!(
-                    "Filter /{text}▏ {count}  {} (Enter lists them, Tab completes, ↑ earlier)",
-                    self.candidates(text)
-                )
-            }
-            Prompt::Line { of: PromptPurpose::Find, text, .. } => {
-                format!("Find /{text}▏ (Enter finds it, again the next)")
-            }
-            Prompt::Line { of: PromptPurpose::Comment(index), text, .. } => {
-                format!("Comment on exchange {}: {text}▏ (Enter keeps it for this session)", number(*index))
-            }
-            Prompt::Line {
-                of: PromptPurpose::SetAside(SettingAside { rule, types_day: false, other }), text, ..
-            } => {
-                format!("Set {rule} aside until {other}, because: {text}▏ (Enter does, Tab: until when)")
-            }
-            Prompt::Line { of: PromptPurpose::SetAside(SettingAside { rule, other, .. }), text, .. } => {
-                let hint = match day_of(text, self.today()) {
-                    Err(why) if !text.is_empty() => why,
-                    _ => "a day, or 30d".to_owned(),
-                };
-                format!("Set {rule} aside until {text}▏ ({hint}; Enter does, Tab: why), because: {other}")
-            }
-            Prompt::Copy => format!("Copy: {}", clipboard::menu()),
+            Prompt::Copy => format!("Copy: {}", clipboard::menu()).into(),
             Prompt::Export => format!(
                 "Export: e this exchange · l the {} listed · m the {} marked · b a bundle of the booking",
                 self.list.shown(),
                 self.list.marked().len()
-            ),
+            )
+            .into(),
         })
+    }
+
+    /// What stands before and behind a line that is typed.
+    fn around_line(&self, of: &PromptPurpose, line: &LineEditor) -> (String, String) {
+        match of {
+            PromptPurpose::GoTo => {
+                (":".to_owned(), " number, UUID or command; Enter goes there, Tab completes, Esc leaves".to_owned())
+            }
+            PromptPurpose::Filter => {
+                let count = self.counter.as_ref().map_or_else(String::new, |counter| counter.words(&self.list));
+                let candidates = self.candidates(line);
+                let behind = format!(" {count}  {candidates} (Enter lists them, Tab completes, ↑ earlier)");
+                ("Filter /".to_owned(), behind)
+            }
+            PromptPurpose::Find => ("Find /".to_owned(), " (Enter finds it, again the next)".to_owned()),
+            PromptPurpose::Comment(index) => {
+                (format!("Comment on exchange {}: ", number(*index)), " (Enter keeps it for this session)".to_owned())
+            }
+            PromptPurpose::SetAside(SettingAside { rule, types_day: false, other }) => {
+                (format!("Set {rule} aside until {other}, because: "), " (Enter does, Tab: until when)".to_owned())
+            }
+            PromptPurpose::SetAside(SettingAside { rule, other, .. }) => {
+                let behind = match day_of(line.text(), self.today()) {
+                    Err(why) if !line.text().is_empty() => format!(" {why}"),
+                    _ => format!(" (a day, or 30d; Enter does, Tab: why), because: {other}"),
+                };
+                (format!("Set {rule} aside until "), behind)
+            }
+        }
     }
 
     /// The commands that the palette lists for what was typed.
     pub(super) fn palette(&self) -> Vec<&'static CommandEntry> {
-        let Some(Prompt::Line { of: PromptPurpose::GoTo, text, .. }) = &self.prompt else { return Vec::new() };
-        let typed = text.trim().to_lowercase();
+        let Some(Prompt::Line { of: PromptPurpose::GoTo, line, .. }) = &self.prompt else { return Vec::new() };
+        let typed = line.text().trim().to_lowercase();
         let here = || command::at(self.place()).filter(|entry| entry.id != Command::Palette);
         let by_name = here().filter(|entry| entry.name.starts_with(&typed));
         let within = here()
@@ -169,8 +186,8 @@ impl ScreenModel {
     pub(super) fn paste(&mut self, pasted: &str) {
         self.word = None;
         match &mut self.prompt {
-            Some(Prompt::Line { text, .. }) if !self.help => {
-                pasted.trim().chars().take_while(|character| !character.is_control()).for_each(|one| append(text, one));
+            Some(Prompt::Line { line, .. }) if !self.help => {
+                pasted.trim().chars().take_while(|character| !character.is_control()).for_each(|one| line.insert(one));
             }
             _ => self.say("pasted text is ignored: no line is being typed"),
         }
@@ -184,23 +201,19 @@ impl ScreenModel {
             Prompt::StopRun => {}
             Prompt::Copy => self.copy(key),
             Prompt::Export => self.export(key),
-            Prompt::Line { of, text, before } => {
+            Prompt::Line { of, line, before } => {
                 match key {
                     "Esc" => return,
-                    "Enter" => return self.take_line(&of.clone(), text.trim().to_owned()),
-                    "Space" => append(text, ' '),
+                    "Enter" => return self.take_line(&of.clone(), line.text().trim().to_owned()),
                     // With nothing left to erase, the prompt goes.
-                    "Backspace" if text.is_empty() => return,
-                    "Backspace" => drop(text.pop()),
-                    "Ctrl-U" => text.clear(),
+                    "Backspace" if line.text().is_empty() => return,
                     "↑" | "↓" if *of == PromptPurpose::Filter => {
                         let len = self.history.len();
                         *before = if key == "↑" { (*before + 1).min(len) } else { before.saturating_sub(1) };
-                        *text =
-                            len.checked_sub(*before).and_then(|at| self.history.get(at)).cloned().unwrap_or_default();
+                        let earlier = len.checked_sub(*before).and_then(|at| self.history.get(at));
+                        *line = LineEditor::new(earlier.cloned().unwrap_or_default());
                     }
-                    key if key.chars().count() == 1 => key.chars().for_each(|one| append(text, one)),
-                    _ => {}
+                    key => line.press(key),
                 }
                 let completes = key == "Tab";
                 self.prompt = Some(prompt);
@@ -217,39 +230,41 @@ impl ScreenModel {
         let first = self.palette().first().map(|entry| entry.name);
         let rules = self.index.causes.rules();
         match &mut self.prompt {
-            Some(Prompt::Line { of: PromptPurpose::GoTo, text, .. }) => {
+            Some(Prompt::Line { of: PromptPurpose::GoTo, line, .. }) => {
                 if let Some(name) = first {
-                    name.clone_into(text);
+                    *line = LineEditor::new(name);
                 }
             }
-            Some(Prompt::Line { of: PromptPurpose::Filter, text, .. }) => {
+            Some(Prompt::Line { of: PromptPurpose::Filter, line, .. }) => {
                 let rules: Vec<&str> = rules.iter().map(String::as_str).collect();
-                let Completion { range, candidates } = filter::complete(text, text.len(), &rules);
+                let Completion { range, candidates } = filter::complete(line.text(), line.cursor(), &rules);
                 if let Some((candidate, _)) = candidates.first() {
-                    text.replace_range(range, candidate);
+                    line.replace(range, candidate);
                 }
             }
-            Some(Prompt::Line { of: PromptPurpose::SetAside(aside), text, .. }) => {
-                std::mem::swap(text, &mut aside.other);
+            Some(Prompt::Line { of: PromptPurpose::SetAside(aside), line, .. }) => {
                 aside.types_day = !aside.types_day;
+                let other = std::mem::take(&mut aside.other);
+                let other = if aside.types_day { LineEditor::suggestion(other) } else { LineEditor::new(other) };
+                aside.other = std::mem::replace(line, other).into_text();
             }
             _ => {}
         }
     }
 
     /// What could stand where the filter is being typed, in words.
-    fn candidates(&self, text: &str) -> String {
+    fn candidates(&self, line: &LineEditor) -> String {
         let rules = self.index.causes.rules();
         let rules: Vec<&str> = rules.iter().map(String::as_str).collect();
-        let found = filter::complete(text, text.len(), &rules).candidates;
+        let found = filter::complete(line.text(), line.cursor(), &rules).candidates;
         let names: Vec<&str> = found.iter().take(MAX_LISTED).map(|(name, _)| name.as_str()).collect();
         names.join(" ")
     }
 
     /// Begins to count what the filter that is being typed would list.
     fn count_filter(&mut self) {
-        let Some(Prompt::Line { of: PromptPurpose::Filter, text, .. }) = &self.prompt else { return };
-        self.counter = text.parse().ok().map(MatchCounter::new);
+        let Some(Prompt::Line { of: PromptPurpose::Filter, line, .. }) = &self.prompt else { return };
+        self.counter = line.text().parse().ok().map(MatchCounter::new);
     }
 
     fn take_line(&mut self, of: &PromptPurpose, line: String) {
@@ -260,7 +275,9 @@ impl ScreenModel {
                 let filter = match line.parse::<Filter>() {
                     Ok(filter) => filter,
                     Err(error) => {
-                        self.prompt = Some(Prompt::filter(&line));
+                        let mut line = LineEditor::new(line);
+                        line.go_behind_word(error.column);
+                        self.prompt = Some(Prompt::Line { of: PromptPurpose::Filter, line, before: 0 });
                         return self.say(error.to_string());
                     }
                 };
@@ -413,14 +430,8 @@ fn day_of(text: &str, today: Date) -> Result<Date, String> {
     };
     match day {
         Some(day) if day > today => Ok(day),
-        Some(day) => Err(format!("{day} is over, or today; a finding is set aside until a day to come")),
-        None => Err(format!("{text:?} is no day; write it like 2027-01-31 or 30d")),
-    }
-}
-
-fn append(line: &mut String, character: char) {
-    if line.chars().count() < MAX_LINE {
-        line.push(character);
+        Some(_) => Err("that is over, or today".to_owned()),
+        None => Err("no day: 2027-01-31, or 30d".to_owned()),
     }
 }
 
@@ -437,7 +448,7 @@ mod tests {
             assert!(day_of(wrong, today).is_err_and(|why| why.contains("is over")), "{wrong}");
         }
         for wrong in ["", "soon", "30", "99999999999d", "2026-13-01", "9999999d"] {
-            assert!(day_of(wrong, today).is_err_and(|why| why.contains("is no day")), "{wrong}");
+            assert!(day_of(wrong, today).is_err_and(|why| why.contains("no day")), "{wrong}");
         }
     }
 }

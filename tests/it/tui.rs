@@ -1,8 +1,9 @@
 //! The screen, driven by keys on a terminal in memory.
 //!
-//! `events, keys → tui::run on a terminal in memory → what it shows` · screens: each at three sizes · tasks: what a developer
-//! does · trust: text from outside
+//! `events, keys → tui::run on a terminal in memory → what it shows` · screens: each at three sizes · prompts: what is
+//! typed · tasks: what a developer does · trust: text from outside
 
+mod prompts;
 mod screens;
 mod tasks;
 mod trust;

@@ -41,7 +41,7 @@ pub fn key(code: KeyCode) -> Input {
     Input::Key(KeyEvent::new(code, modifiers))
 }
 
-/// Keys as a string: letters for themselves, `⏎` Enter, `⇥` Tab, `⎋` Esc, `↑`, `↓`, `→`.
+/// Keys as a string: letters for themselves, `⏎` Enter, `⇥` Tab, `⎋` Esc, `↑`, `↓`, `→`, `←`, `⇱` Home, `⇲` End, `⌦` Delete, `⇞` PageUp, `⇟` PageDown, `⌫` Backspace.
 pub fn keys(script: &str) -> Vec<Input> {
     let code = |letter| match letter {
         '⏎' => KeyCode::Enter,
@@ -50,7 +50,12 @@ pub fn keys(script: &str) -> Vec<Input> {
         '↑' => KeyCode::Up,
         '↓' => KeyCode::Down,
         '→' => KeyCode::Right,
+        '←' => KeyCode::Left,
+        '⇱' => KeyCode::Home,
+        '⇲' => KeyCode::End,
+        '⌦' => KeyCode::Delete,
         '⇞' => KeyCode::PageUp,
+        '⇟' => KeyCode::PageDown,
         '⌫' => KeyCode::Backspace,
         letter => KeyCode::Char(letter),
     };

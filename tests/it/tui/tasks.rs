@@ -206,7 +206,7 @@ async fn setting_a_known_finding_aside_in_two_keys() {
     assert_eq!(calls, ["set aside agent-broker/customer-required×2 for 30 days: known"]);
     let (shown, calls) = after(RunMode::View, events, "mknown⇥⌫⌫soon⏎").await;
     assert_eq!(calls, [""; 0]);
-    sees(&shown, &["is no day; write it"]);
+    sees(&shown, &["no day: 2027-01-31, or 30d"]);
 }
 
 #[tokio::test(start_paused = true)]
