@@ -19,6 +19,7 @@ use super::counter::MatchCounter;
 use super::coverage::CoverageScreen;
 use super::cursor::Cursor;
 use super::detail::Detail;
+use super::dispatch;
 use super::exchange_list::ExchangeList;
 use super::findings::FindingsScreen;
 use super::index::Index;
@@ -29,6 +30,7 @@ use super::services::{Effect, EffectReply, FaultState, KnownFinding};
 use super::status::Status;
 use super::traffic::TrafficScreen;
 use super::under_way::UnderWay;
+use super::view::HelpScroll;
 use crate::event::{Event, RequestUnderWay, RunContext, RunMode};
 use crate::finding::Severity;
 use crate::judged::Judged;
@@ -126,7 +128,8 @@ pub(super) struct ScreenModel {
     pub(super) comments: BTreeMap<u64, String>,
     /// Filters that were typed before, the newest last.
     pub(super) history: Vec<String>,
-    pub(super) help: bool,
+    /// The help, while it is open.
+    pub(super) help: Option<HelpScroll>,
     pub(super) layout: ScreenLayout,
     /// When the frame is drawn.
     pub(super) now: Timestamp,
@@ -179,7 +182,7 @@ impl ScreenModel {
             counter: None,
             comments: BTreeMap::new(),
             history: Vec::new(),
-            help: false,
+            help: None,
             layout: ScreenLayout::default(),
             now: Timestamp::UNIX_EPOCH,
             fetched: VecDeque::new(),
@@ -288,11 +291,18 @@ impl ScreenModel {
         match command::of_key(key, self.place()) {
             // Whatever is open.
             Some(command @ (Command::Interrupt | Command::Suspend | Command::Redraw)) => self.run(command),
-            // While the help is up, every key only takes it away.
-            _ if self.help => self.help = false,
+            // While the help is open, every key only scrolls it or closes it.
+            command if self.help.is_some() => self.key_in_help(command),
             _ if self.prompt.is_some() => self.answer(key),
             Some(command) => self.run(command),
             None => {}
+        }
+    }
+
+    fn key_in_help(&mut self, command: Option<Command>) {
+        match (&mut self.help, command.and_then(dispatch::motion)) {
+            (Some(help), Some(motion)) if help.is_cut() => help.go(motion),
+            _ => self.help = None,
         }
     }
 
@@ -302,7 +312,7 @@ impl ScreenModel {
             Command::Interrupt => self.ask(Effect::Quit),
             Command::Suspend => self.ask(Effect::Suspend),
             Command::Redraw => self.ask(Effect::Wipe),
-            Command::Help => self.help = true,
+            Command::Help => self.help = Some(HelpScroll::default()),
             Command::Palette => self.prompt = Some(Prompt::go_to()),
             Command::Quit => self.quit(),
             Command::Back => drop(self.leave()),
@@ -399,6 +409,10 @@ impl ScreenModel {
         self.layout = ScreenLayout::new(size, wishes);
         self.fit();
         self.show_selected();
+        let place = self.place();
+        if let Some(help) = &mut self.help {
+            help.fit(place, size);
+        }
         if self.has_detail() {
             let effect = self.detail.fit(self.layout.detail_size());
             self.effects.extend(effect);

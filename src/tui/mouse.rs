@@ -10,7 +10,10 @@ use super::view::tab_at;
 
 impl ScreenModel {
     pub(super) fn pointer(&mut self, pointer: MouseAction) {
-        if self.help || self.prompt.is_some() {
+        if let (Some(help), MouseAction::Wheel { rows, .. }) = (&mut self.help, pointer) {
+            help.scroll(rows);
+        }
+        if self.help.is_some() || self.prompt.is_some() {
             return;
         }
         let layout = self.layout;

@@ -186,7 +186,7 @@ impl ScreenModel {
     pub(super) fn paste(&mut self, pasted: &str) {
         self.word = None;
         match &mut self.prompt {
-            Some(Prompt::Line { line, .. }) if !self.help => {
+            Some(Prompt::Line { line, .. }) if self.help.is_none() => {
                 pasted.trim().chars().take_while(|character| !character.is_control()).for_each(|one| line.insert(one));
             }
             _ => self.say("pasted text is ignored: no line is being typed"),

@@ -23,6 +23,7 @@ use super::{archive, booking, bookings, compare, coverage, event_log, exchanges,
 use crate::text;
 
 pub(super) use header::tab_at;
+pub(super) use help::HelpScroll;
 pub(super) use rows::rows;
 
 /// Draws the whole screen.
@@ -60,8 +61,8 @@ pub(super) fn draw(model: &ScreenModel, frame: &mut Frame<'_>) {
     }
     footer::draw(model, layout.footer, buffer);
     footer::question(model, whole, buffer);
-    if model.help {
-        help::draw(model.place(), whole, buffer);
+    if let Some(scroll) = model.help {
+        help::draw(scroll, model.place(), whole, buffer);
     }
 }
 

@@ -132,6 +132,24 @@ async fn a_failed_handshake_is_a_row_with_the_remedy() {
 #[tokio::test(start_paused = true)]
 async fn help() {
     insta::assert_snapshot!(show_on(80, 24, context(), booking(), "?").await.text());
+    // No key is lost where the terminal is small.
+    for (width, height) in [(60, 15), (80, 24), (40, 8)] {
+        let mut seen = String::new();
+        for pages in 0..20 {
+            let script = format!("?{}", "⇟".repeat(pages));
+            seen.push_str(&show_on(width, height, context(), booking(), &script).await.text());
+        }
+        for words in ["Ctrl-B", "weightiest", "Ctrl-Z", "Ctrl-C", "Shift-Tab", "stacked"] {
+            assert!(seen.contains(words), "{words} at {width}×{height}\n{seen}");
+        }
+    }
+    let shown = show_on(60, 15, context(), booking(), "?").await;
+    assert!(shown.find(" Exchanges · lines 1–13 of ").is_some(), "{}", shown.text());
+    let scrolled = |script| show_on(60, 15, context(), booking(), script);
+    for script in ["?↓j↓k", "?⇟↓↓⇞"] {
+        assert!(scrolled(script).await.find(" Exchanges · lines 3–15 of ").is_some(), "{script}");
+    }
+    assert!(scrolled("?↓q").await.find("lines").is_none(), "any other key closes the help");
     let shown = show(booking(), "?q").await;
     assert!(shown.find("any key closes this").is_none(), "any key closes the help");
     assert_eq!(shown.outcome, ScreenEnd::Shutdown, "q closed the help only");
