@@ -27,6 +27,7 @@ mod exchanges;
 mod explain;
 mod faults;
 mod findings;
+mod graphemes;
 mod index;
 mod job;
 mod json_view;
@@ -379,6 +380,7 @@ where
         // The size of this frame: the terminal may have another one by now than a moment before.
         effects = model.update(ScreenInput::Frame(frame.area().as_size(), now));
         view::draw(model, frame);
+        graphemes::settle(frame.buffer_mut());
         theme.apply(frame.buffer_mut());
         if !in_colours {
             theme::without_colours(frame.buffer_mut());

@@ -239,7 +239,11 @@ pub(crate) fn print_exit_summary(ui: Ui, closing: &RunSummary, context: &RunCont
 fn goodbye(closing: &RunSummary, context: &RunContext) -> anyhow::Result<()> {
     print(|out| {
         let exchanges = text::count(closing.exchanges, "exchange");
-        out.line(safe![exchanges, " of ", text::count(closing.bookings, "booking")])?;
+        let bookings = text::count(closing.bookings, "booking");
+        match closing.exchanges + closing.unjudged + closing.failed {
+            all if all == closing.exchanges => out.line(safe![exchanges, " of ", bookings])?,
+            all => out.line(safe![all, " exchanges, of which ", closing.exchanges, " were judged, of ", bookings])?,
+        }
         for side in Side::ALL {
             let of = |severity| closing.findings.get(side, severity);
             let failures = text::count(of(Severity::Failure), "failure");

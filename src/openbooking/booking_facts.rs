@@ -20,6 +20,8 @@ const MAX_TEXT: usize = 60;
 pub struct BookingFacts {
     /// Order UUID in lower case.
     pub order_uuid: Arc<str>,
+    /// 0-based index of the item of the page that says so; 0 where it is no page.
+    pub item: u32,
     /// Amount and currency: `29.98 GBP`.
     pub total: Option<Box<str>>,
     /// When the lease ends.
@@ -37,7 +39,8 @@ impl BookingFacts {
         match (stage, order_uuid) {
             (Stage::OrdersFeed | Stage::OrderProposalsFeed, _) => {
                 let items = root.get("items").into_iter().flat_map(Value::items);
-                items.take(MAX_ITEMS).filter_map(Self::of_item).collect()
+                let items = (0..).zip(items.take(MAX_ITEMS));
+                items.filter_map(|(at, item)| Some(Self { item: at, ..Self::of_item(item)? })).collect()
             }
             (_, Some(order_uuid)) => vec![Self::of_booking(Arc::clone(order_uuid), root)],
             (_, None) => Vec::new(),
@@ -71,6 +74,7 @@ impl BookingFacts {
         let of_items = (!statuses.is_empty()).then(|| short(&statuses.join(", ")));
         Self {
             order_uuid,
+            item: 0,
             total: amount.map(|amount| short(format!("{amount} {currency}").trim_end())),
             lease: lease.and_then(|lease| lease.parse().ok()),
             proposal: text("orderProposalVersion").map(short),
@@ -117,6 +121,7 @@ mod tests {
         let said = facts(Stage::C2, Some(UUID), quote);
         let expected = BookingFacts {
             order_uuid: UUID.into(),
+            item: 0,
             total: Some("29.98 GBP".into()),
             lease: Some("2026-11-29T18:21:00Z".parse().unwrap()),
             proposal: Some("7".into()),
@@ -136,8 +141,8 @@ mod tests {
             UUID.to_ascii_uppercase()
         );
         let said = facts(Stage::OrdersFeed, None, &page);
-        let statuses: Vec<_> = said.iter().map(|said| (&*said.order_uuid, said.status.as_deref())).collect();
-        assert_eq!(statuses, [(UUID, Some("deleted")), (UUID, Some("SellerAccepted"))]);
+        let statuses: Vec<_> = said.iter().map(|said| (&*said.order_uuid, said.item, said.status.as_deref())).collect();
+        assert_eq!(statuses, [(UUID, 0, Some("deleted")), (UUID, 2, Some("SellerAccepted"))]);
     }
 
     #[test]

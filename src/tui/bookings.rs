@@ -62,6 +62,9 @@ struct BookingColumns {
     side: [usize; 2],
 }
 
+/// Most columns of a total. What is longer is no amount in a currency, and is cut.
+const MAX_TOTAL: usize = 16;
+
 pub(super) fn draw(model: &ScreenModel, area: Rect, buffer: &mut Buffer) {
     let BookingsScreen { cursor, rows } = &model.bookings;
     let bookings = &model.index.bookings;
@@ -110,7 +113,7 @@ pub(super) fn draw(model: &ScreenModel, area: Rect, buffer: &mut Buffer) {
 fn columns(shown: &[&Booking], width: u16) -> BookingColumns {
     let widest =
         |of: &dyn Fn(&Booking) -> usize, least: usize| shown.iter().map(|one| of(one)).max().unwrap_or(0).max(least);
-    let total = widest(&|booking| text::width(booking.total().unwrap_or_default()), 5);
+    let total = widest(&|booking| text::width(&text::visible(booking.total().unwrap_or_default())), 5).min(MAX_TOTAL);
     let state = widest(&|booking| booking.state().len(), 5);
     let side = Side::ALL.map(|side| {
         let least = if width >= 100 { side.in_words().len() } else { 3 };
@@ -147,7 +150,11 @@ fn booking_row(booking: &Booking, columns: &BookingColumns) -> Line<'static> {
     spans.push(span(TextStyle::Dim, format!("{clock:8} ")));
     spans.push(span(TextStyle::Plain, format!("{:8} ", booking.uuid.get(..8).unwrap_or(&booking.uuid))));
     pad(&mut spans, fitted(stages(booking), columns.stages), columns.stages);
-    pad(&mut spans, vec![span(TextStyle::Plain, text::visible(booking.total().unwrap_or("")))], columns.total);
+    pad(
+        &mut spans,
+        vec![span(TextStyle::Plain, text::clip(booking.total().unwrap_or(""), columns.total))],
+        columns.total,
+    );
     for (side, width) in Side::ALL.into_iter().zip(columns.side) {
         pad(&mut spans, of_side(booking, side), width);
     }
@@ -205,7 +212,10 @@ pub(super) fn stages(booking: &Booking) -> Vec<Span<'static>> {
         at += times;
     }
     if booking.in_feed() {
-        spans.push(span(TextStyle::Good, if spans.is_empty() { "feed✓" } else { "  feed✓" }));
+        let (ink, mark) =
+            booking.worst_in_feed().map_or((TextStyle::Good, "✓"), |worst| (TextStyle::Of(worst), sign(worst)));
+        let between = if spans.is_empty() { "" } else { "  " };
+        spans.push(span(ink, format!("{between}feed{mark}")));
     }
     spans
 }

@@ -7,8 +7,9 @@ use super::cursor::Motion;
 use super::exchange_list::ListOrder;
 use super::model::{Focus, Screen, ScreenModel};
 use super::prompt::Prompt;
-use super::services::Effect;
+use super::services::{Effect, KnownFinding};
 use super::{clipboard, compare};
+use crate::finding::shape;
 use crate::text;
 
 /// The motion of a command, if it is one.
@@ -274,7 +275,13 @@ impl ScreenModel {
     fn set_aside(&mut self) {
         match self.detail.selected_finding() {
             Some(finding) if self.judged().is_some() => {
-                self.prompt = Some(Prompt::set_aside(&finding.rule.id, self.today()));
+                // What was said of it before is there to be changed.
+                let place = shape(&finding.pointer);
+                let is_it = |known: &&KnownFinding| {
+                    known.rule == finding.rule.id && known.pointer == place && known.stage == finding.stage
+                };
+                let known = self.known.iter().flatten().find(is_it);
+                self.prompt = Some(Prompt::set_aside(&finding.rule.id, known, self.today()));
             }
             _ => self.say("no finding is selected"),
         }

@@ -142,6 +142,12 @@ impl FindingsPage {
                 self.text(TextStyle::Of(Severity::Warning), "No verdict could be given.");
             }
             0 => self.text(TextStyle::Good, &format!("No findings. {passed} passed.")),
+            _ if judged.passed == 0 && judged.not_judged.is_empty() => {
+                self.text(
+                    TextStyle::Dim,
+                    "What else was said of it is not at hand; `umpire check` judges the recording again.",
+                );
+            }
             _ => self.text(TextStyle::Dim, &format!("{passed} passed.")),
         }
         if judged.not_judged.is_empty() {

@@ -39,17 +39,24 @@ impl ScreenModel {
         groups(&self.index, self.list.filter().narrow).count()
     }
 
-    /// Until when, and why, the findings of a group are set aside; `None` if they aren't, or aren't any more.
-    fn set_aside_because(&self, group: &CauseGroup) -> Option<String> {
+    /// Until when, and why, findings of a group are set aside, and whether all are: a baseline sets them aside stage by stage. `None` if
+    /// they aren't, or aren't any more.
+    fn set_aside_because(&self, group: &CauseGroup) -> Option<(bool, String)> {
         let today = self.today();
         let is_it = |known: &&KnownFinding| {
             known.rule == group.rule.id
                 && known.pointer == group.place
+                && group.stages.contains(&known.stage)
                 && known.expires.is_none_or(|expires| today <= expires)
         };
-        let known = self.known.iter().flatten().find(is_it)?;
-        let until = known.expires.map(|day| format!(" until {day}")).unwrap_or_default();
-        Some(format!("set aside{until}: {}", text::visible(&known.reason)))
+        let known: Vec<&KnownFinding> = self.known.iter().flatten().filter(is_it).collect();
+        let first = known.first()?;
+        let all = group.stages.iter().all(|stage| known.iter().any(|known| known.stage == *stage));
+        let mut stages: Vec<&str> = known.iter().map(|known| known.stage.as_str()).collect();
+        stages.dedup();
+        let at = if all { String::new() } else { format!(" at {}", stages.join(", ")) };
+        let until = first.expires.map(|day| format!(" until {day}")).unwrap_or_default();
+        Some((all, format!("set aside{at}{until}: {}", text::visible(&first.reason))))
     }
 }
 
@@ -59,7 +66,8 @@ pub(super) fn draw(model: &ScreenModel, area: Rect, buffer: &mut Buffer) {
     let len = model.count_groups();
     let mut spans = vec![span(TextStyle::Bold, format!(" {} ", text::count(len as u64, "cause")))];
     spans.push(span(TextStyle::Dim, format!("· {} ", narrow.words())));
-    let aside = groups(&model.index, narrow).filter(|group| model.set_aside_because(group).is_some()).count();
+    let aside =
+        groups(&model.index, narrow).filter(|group| model.set_aside_because(group).is_some_and(|(all, _)| all)).count();
     if aside > 0 {
         spans.push(span(TextStyle::Dim, format!("· {aside} set aside ")));
     }
@@ -112,7 +120,8 @@ pub(super) fn draw(model: &ScreenModel, area: Rect, buffer: &mut Buffer) {
         let rest = room.saturating_sub(rule + 1);
         let follow = if group.follow > 0 { format!(" and {} that follow", group.follow) } else { String::new() };
         let aside = model.set_aside_because(group);
-        let severity = if aside.is_some() { TextStyle::Dim } else { TextStyle::Of(group.severity) };
+        let all_aside = aside.as_ref().is_some_and(|(all, _)| *all);
+        let severity = if all_aside { TextStyle::Dim } else { TextStyle::Of(group.severity) };
         let spans = vec![
             span(severity, format!("{} ", sign(group.severity))),
             span(TextStyle::By(group.side()), format!("{} ", letter(group.side()))),
@@ -124,7 +133,7 @@ pub(super) fn draw(model: &ScreenModel, area: Rect, buffer: &mut Buffer) {
         ];
         // Why it is set aside matters more than the end of its place.
         let mut words = Line::from(spans);
-        if let Some(aside) = aside {
+        if let Some((_, aside)) = aside {
             words.spans.truncate(5);
             words.spans.push(span(TextStyle::Dim, text::clip(&format!("{aside} · {place_words}"), room).to_string()));
         }

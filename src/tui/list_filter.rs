@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use crate::filter;
-use crate::finding::{Severity, Side};
+use crate::finding::{Finding, Severity, Side};
 use crate::judged::Judged;
 
 /// A quick choice of what is listed.
@@ -90,6 +90,20 @@ impl ListFilter {
     /// What was typed; empty if nothing was.
     pub(super) fn text(&self) -> String {
         self.typed.as_ref().map_or_else(String::new, ToString::to_string)
+    }
+
+    /// The first finding of an exchange that is asked for, if not all are.
+    pub(super) fn finding_of(&self, judged: &Judged, marked: bool) -> Option<usize> {
+        let narrow = |finding: &Finding| self.narrow.admits(finding.rule.side, finding.severity);
+        let by_side = || judged.findings.iter().position(narrow);
+        match (&self.typed, self.narrow) {
+            (Some(typed), _) => {
+                let wanted = typed.findings(judged, marked).find(|finding| narrow(finding))?;
+                judged.findings.iter().position(|finding| std::ptr::eq(finding, wanted))
+            }
+            (None, QuickFilter::FailuresOf(_)) => by_side(),
+            (None, _) => None,
+        }
     }
 
     pub(super) fn admits(&self, judged: &Judged, marked: bool) -> bool {

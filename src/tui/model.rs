@@ -32,7 +32,7 @@ use super::traffic::TrafficScreen;
 use super::under_way::UnderWay;
 use super::view::HelpScroll;
 use crate::event::{Event, RequestUnderWay, RunContext, RunMode};
-use crate::finding::Severity;
+use crate::finding::{Finding, Severity};
 use crate::judged::Judged;
 
 /// How often it is asked how large the recording is.
@@ -135,6 +135,8 @@ pub(super) struct ScreenModel {
     pub(super) now: Timestamp,
     /// The exchanges that were last read back from the recording; nothing while one is being read, or if it can't be.
     pub(super) fetched: VecDeque<(u64, Option<Arc<Judged>>)>,
+    /// What the detail was last asked to show, as [`Self::subject`] has it.
+    pub(super) shown_subject: Option<(u64, Option<usize>)>,
     /// Two exchanges that are compared when they have been read back.
     pub(super) to_compare: Option<(u64, u64)>,
     /// Findings that are set aside; `None` before anybody wanted to know.
@@ -186,6 +188,7 @@ impl ScreenModel {
             layout: ScreenLayout::default(),
             now: Timestamp::UNIX_EPOCH,
             fetched: VecDeque::new(),
+            shown_subject: None,
             to_compare: None,
             known: None,
             size: None,
@@ -217,7 +220,7 @@ impl ScreenModel {
             ScreenInput::Reply(EffectReply::Page(page)) => self.detail.take(*page),
             ScreenInput::Reply(EffectReply::PageRead(page, read)) => self.archive.take(page, read),
             ScreenInput::Reply(EffectReply::Fetched(index, fetched)) => {
-                let fetched = fetched.map_err(|why| self.say(why)).ok();
+                let fetched = fetched.map_err(|why| self.say(why)).ok().map(|judged| self.with_examples(judged));
                 if fetched.is_none() {
                     self.to_compare = None;
                 }
@@ -270,6 +273,16 @@ impl ScreenModel {
             Event::Unread { authority, count } => self.status.unread = Some((authority, count)),
             Event::Notice(notice) => self.status.notice(notice),
         }
+    }
+
+    /// An exchange that was read back, with those of its findings that are kept as examples of their causes, where its verdicts are not
+    /// kept.
+    fn with_examples(&self, judged: Arc<Judged>) -> Arc<Judged> {
+        if judged.passed > 0 || !judged.findings.is_empty() || !judged.not_judged.is_empty() {
+            return judged;
+        }
+        let findings: Vec<Finding> = self.index.causes.examples(judged.index).cloned().collect();
+        if findings.is_empty() { judged } else { Arc::new(Judged { findings, ..(*judged).clone() }) }
     }
 
     /// Counts exchanges that are not listed: they are in the recording.
@@ -370,7 +383,7 @@ impl ScreenModel {
             || self.index.bookings.all().iter().rev().take(100).any(|booking| booking.lease() > Some(self.now));
         is_live
             && match self.screen() {
-                Screen::Exchanges => !self.under_way.is_empty(),
+                _ if !self.under_way.is_empty() => true,
                 Screen::Bookings | Screen::Booking => leased(),
                 _ => false,
             }
@@ -384,7 +397,7 @@ impl ScreenModel {
 
     /// Asks for what the screen shows of the outside world: once, or once in a while.
     fn look_outside(&mut self) {
-        if self.screen() == Screen::Findings && self.known.is_none() {
+        if self.known.is_none() && self.status.exchanges > 0 {
             self.known = Some(Vec::new());
             self.effects.push(Effect::ListKnown);
         }

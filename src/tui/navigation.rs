@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::command::CommandContext;
 use super::exchange_list::Destination;
+use super::index::causes::CauseGroup;
 use super::model::{Focus, Screen, ScreenModel};
 use super::prompt::Prompt;
 use super::services::Effect;
@@ -102,15 +103,31 @@ impl ScreenModel {
     /// The exchange that the screen is about, and of it a finding where one is selected.
     pub(super) fn subject(&self) -> Option<(u64, Option<usize>)> {
         match self.screen() {
-            Screen::Exchanges => self.list.selected().map(|(_, judged)| (judged.index, None)),
+            Screen::Exchanges => self.list.selected().map(|(_, judged)| {
+                let marked = self.list.is_marked(judged.index);
+                (judged.index, self.list.filter().finding_of(judged, marked))
+            }),
             Screen::Archive => self.archive.selected(self.recorded()).map(|index| (index, None)),
             Screen::Booking => self.booking.selected(&self.index).map(|step| (step.exchange, None)),
-            Screen::Findings => self
-                .findings
-                .selected(&self.index, self.list.filter().narrow)
-                .map(|group| (group.newest.exchange, Some(group.newest.finding))),
+            Screen::Findings => {
+                self.findings.selected(&self.index, self.list.filter().narrow).map(|group| self.occurrence(group))
+            }
             _ => None,
         }
+    }
+
+    /// The newest finding of a group, or the first one where the newest is listed no more.
+    fn occurrence(&self, group: &CauseGroup) -> (u64, Option<usize>) {
+        let has_findings = |index| self.list.by_index(index).is_some_and(|judged| !judged.findings.is_empty());
+        if has_findings(group.newest.exchange) {
+            return (group.newest.exchange, Some(group.newest.finding));
+        }
+        let place = if has_findings(group.first.exchange) {
+            Some(group.first.finding)
+        } else {
+            self.index.causes.place_of_example(group)
+        };
+        (group.first.exchange, place)
     }
 
     /// The number, from 1, of the exchange that the screen is about.
@@ -128,7 +145,9 @@ impl ScreenModel {
         let same = self.detail.judged().map(|judged| judged.index) == judged.as_ref().map(|judged| judged.index);
         let finding = subject.and_then(|(_, finding)| finding);
         // Steps within the detail are the reader's own.
-        let finding = finding.filter(|_| !same || self.focus == Focus::List);
+        let is_list_of_findings = self.screen() == Screen::Findings;
+        let is_new = std::mem::replace(&mut self.shown_subject, subject) != subject;
+        let finding = finding.filter(|_| !same || is_new || is_list_of_findings && self.focus == Focus::List);
         self.detail.show(judged.as_ref(), finding);
     }
 

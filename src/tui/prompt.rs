@@ -10,7 +10,7 @@ use super::command::{self, Command, CommandEntry};
 use super::counter::MatchCounter;
 use super::line_editor::LineEditor;
 use super::model::{Screen, ScreenModel};
-use super::services::{Effect, Export};
+use super::services::{Effect, Export, KnownFinding};
 use crate::event::RunMode;
 use crate::filter::{self, Completion, Filter};
 use crate::finding::{Finding, number, shape};
@@ -107,9 +107,12 @@ impl Prompt {
         Self::line(PromptPurpose::Comment(index), comment)
     }
 
-    pub(super) fn set_aside(rule: &str, today: Date) -> Self {
-        let other = today.saturating_add(DAYS.days()).to_string();
-        Self::line(PromptPurpose::SetAside(SettingAside { rule: rule.to_owned(), types_day: false, other }), "")
+    /// `known`: how it is set aside already.
+    pub(super) fn set_aside(rule: &str, known: Option<&KnownFinding>, today: Date) -> Self {
+        let day = known.and_then(|known| known.expires).filter(|day| *day >= today);
+        let other = day.unwrap_or_else(|| today.saturating_add(DAYS.days())).to_string();
+        let reason = known.map_or("", |known| &known.reason);
+        Self::line(PromptPurpose::SetAside(SettingAside { rule: rule.to_owned(), types_day: false, other }), reason)
     }
 
     pub(super) fn copy() -> Self {

@@ -82,11 +82,12 @@ pub(super) fn draw(model: &ScreenModel, area: Rect, buffer: &mut Buffer) {
     title(buffer, area, true, spans);
     if index.all().count() == 0 {
         let below = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
+        let waiting = model.under_way.in_words(model.now).map(|waiting| format!("*Nothing has ended yet: {waiting}."));
         teach(
             buffer,
             below,
             &[
-                "*Nothing has passed yet.",
+                waiting.as_deref().unwrap_or("*Nothing has passed yet."),
                 "",
                 "Requests a second, how long answers take at each stage, statuses, the slowest exchanges and the",
                 "failures of the booking system show up here as exchanges end.",

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::event::RequestUnderWay;
+use crate::text;
 
 /// Most requests that are kept. Past it the oldest are forgotten.
 const MOST: usize = 1_000;
@@ -41,6 +42,17 @@ impl UnderWay {
     pub(super) fn waiting(&self, now: Timestamp) -> Vec<&RequestUnderWay> {
         let waited = |request: &&RequestUnderWay| millis(request, now) >= SHORT;
         self.0.values().filter(waited).take(MOST_ROWS).collect()
+    }
+}
+
+impl UnderWay {
+    /// How many have waited for a moment, and how long the first of them, in words; `None` if none has.
+    pub(super) fn in_words(&self, now: Timestamp) -> Option<String> {
+        let mut waiting = self.0.values().filter(|request| millis(request, now) >= SHORT);
+        let first = waiting.next()?;
+        let count = 1 + waiting.count() as u64;
+        let wait = if count == 1 { "waits" } else { "wait" };
+        Some(format!("{} {wait} for an answer, {}", text::count(count, "request"), clock(first, now)))
     }
 }
 

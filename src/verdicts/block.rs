@@ -91,6 +91,7 @@ impl BlockWriter {
     fn put_booking_facts(&mut self, out: &mut Vec<u8>, facts: &BookingFacts, judged: &Judged) {
         let of_another = Some(&facts.order_uuid).filter(|&uuid| judged.order_uuid.as_ref() != Some(uuid));
         put_option(out, of_another, |out, uuid| put_text(out, uuid));
+        put_number(out, facts.item.into());
         for text in [&facts.total, &facts.proposal, &facts.status] {
             put_option(out, text.as_deref(), |out, text| self.put_repeated(out, text));
         }
@@ -251,6 +252,7 @@ impl RowReader<'_, '_> {
     fn booking_facts(&mut self, of_row: Option<&Arc<str>>) -> Option<BookingFacts> {
         let of_another = self.bytes.option(|bytes| bytes.text().map(Arc::from))?;
         let order_uuid = of_another.or_else(|| of_row.cloned())?;
+        let item = self.bytes.number()?.try_into().ok()?;
         let mut text = || match self.bytes.byte()? {
             0 => Some(None),
             _ => self.repeated().map(|text| Some(Box::from(&*text))),
@@ -260,7 +262,7 @@ impl RowReader<'_, '_> {
             0 => None,
             _ => Some(self.time()?),
         };
-        Some(BookingFacts { order_uuid, total, lease, proposal, status })
+        Some(BookingFacts { order_uuid, item, total, lease, proposal, status })
     }
 
     fn time(&mut self) -> Option<Timestamp> {

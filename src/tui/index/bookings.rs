@@ -8,7 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::exchange::{Body, BodyEnd, Headers, decode};
-use crate::finding::{FindingTally, Severity, Side};
+use crate::finding::{Finding, FindingTally, Severity, Side};
 use crate::json::Document;
 use crate::judged::Judged;
 use crate::openbooking::{BookingFacts, Stage};
@@ -95,6 +95,11 @@ impl Booking {
     pub(in crate::tui) fn in_feed(&self) -> bool {
         self.steps.iter().any(|step| is_feed(step.stage))
     }
+
+    /// Severity of the weightiest finding on what feeds tell of it.
+    pub(in crate::tui) fn worst_in_feed(&self) -> Option<Severity> {
+        self.steps.iter().filter(|step| is_feed(step.stage)).filter_map(|step| step.worst).max()
+    }
 }
 
 /// True for the feeds that tell of bookings.
@@ -116,28 +121,34 @@ pub(in crate::tui) struct BookingIndex {
 
 impl BookingIndex {
     pub(super) fn add(&mut self, judged: &Judged) {
-        let step = |facts| BookingStep {
+        let step = |facts, findings: &[&Finding]| BookingStep {
             exchange: judged.index,
             stage: judged.stage,
             started: judged.exchange.started,
             status: judged.exchange.response.as_ref().map(|response| response.status),
-            worst: judged.findings.iter().map(|finding| finding.severity).max(),
+            worst: findings.iter().map(|finding| finding.severity).max(),
             unjudged: judged.passed == 0 || judged.is_mostly_unjudged(),
             facts,
         };
         match &judged.order_uuid {
             Some(uuid) if !is_feed(judged.stage) => {
                 let facts = judged.booking_facts.first().cloned().unwrap_or_default();
-                self.add_step(uuid, step(facts), Some(&judged.tally()));
+                let findings: Vec<&Finding> = judged.findings.iter().collect();
+                self.add_step(uuid, step(facts, &findings), &judged.tally());
             }
-            _ => judged
-                .booking_facts
-                .iter()
-                .for_each(|facts| self.add_step(&facts.order_uuid, step(facts.clone()), None)),
+            // Of what was found on a page each booking has what is about its item.
+            _ => judged.booking_facts.iter().for_each(|facts| {
+                let item = format!("/response/body/items/{}", facts.item);
+                let is_of_item = |finding: &&Finding| {
+                    finding.pointer.strip_prefix(&item).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+                };
+                let findings: Vec<&Finding> = judged.findings.iter().filter(is_of_item).collect();
+                self.add_step(&facts.order_uuid, step(facts.clone(), &findings), &findings.iter().copied().collect());
+            }),
         }
     }
 
-    fn add_step(&mut self, uuid: &Arc<str>, step: BookingStep, tally: Option<&FindingTally>) {
+    fn add_step(&mut self, uuid: &Arc<str>, step: BookingStep, tally: &FindingTally) {
         let number = self.numbers.get(uuid).copied().unwrap_or_else(|| {
             let number = self.gone + self.all.len() as u64;
             self.numbers.insert(Arc::clone(uuid), number);
@@ -150,9 +161,7 @@ impl BookingIndex {
             number
         });
         let Some(booking) = self.all.get_mut((number - self.gone) as usize) else { return };
-        if let Some(tally) = tally {
-            booking.tally.add_all(tally);
-        }
+        booking.tally.add_all(tally);
         if booking.steps.len() < MAX_STEPS {
             booking.steps.push(step);
             self.steps += 1;
@@ -240,12 +249,12 @@ mod tests {
     fn the_oldest_bookings_are_let_go_and_places_follow() {
         let mut index = BookingIndex::default();
         for number in 0..MAX_BOOKINGS as u64 + 5 {
-            index.add_step(&number.to_string().into(), step(number), None);
+            index.add_step(&number.to_string().into(), step(number), &FindingTally::default());
         }
         assert_eq!((index.len(), index.gone()), (MAX_BOOKINGS, 5));
         assert_eq!((index.place_of("4"), index.place_of("5")), (None, Some(0)));
         // One that comes again begins anew.
-        index.add_step(&"4".into(), step(99_999), None);
+        index.add_step(&"4".into(), step(99_999), &FindingTally::default());
         assert_eq!(index.place_of("4"), Some(MAX_BOOKINGS - 1));
     }
 
@@ -254,7 +263,7 @@ mod tests {
         let mut index = BookingIndex::default();
         let of_each = MAX_STEPS as u64 + 1;
         for booking in 0..(MAX_ALL_STEPS / MAX_STEPS) as u64 + 3 {
-            (0..of_each).for_each(|at| index.add_step(&booking.to_string().into(), step(at), None));
+            (0..of_each).for_each(|at| index.add_step(&booking.to_string().into(), step(at), &FindingTally::default()));
         }
         assert!(index.steps <= MAX_ALL_STEPS && index.gone() == 3, "{} {}", index.steps, index.gone());
         assert_eq!(index.get(0).map(|booking| (booking.steps.len(), booking.more)), Some((MAX_STEPS, 1)));

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use crate::finding::{Finding, RuleInfo, Severity, Side, folded, shape};
 use crate::judged::Judged;
+use crate::openbooking::Stage;
 
 /// Most groups that are kept. Past it further ones are counted only.
 const MAX_GROUPS: usize = 5_000;
@@ -35,6 +36,10 @@ pub(in crate::tui) struct CauseGroup {
     pub(in crate::tui) follow: u64,
     pub(in crate::tui) first: Occurrence,
     pub(in crate::tui) newest: Occurrence,
+    /// The stages of their exchanges, in the order in which they were first seen.
+    pub(in crate::tui) stages: Vec<Stage>,
+    /// The first finding: its words outlive the exchange in the list.
+    example: Finding,
 }
 
 impl CauseGroup {
@@ -77,6 +82,9 @@ impl CauseIndex {
         if let Some(&place) = self.places.get(&key) {
             let group = &mut self.groups[place];
             (group.count, group.follow, group.newest) = (group.count + 1, group.follow + follow, newest);
+            if !group.stages.contains(&finding.stage) {
+                group.stages.push(finding.stage);
+            }
             return;
         }
         if self.groups.len() >= MAX_GROUPS {
@@ -92,11 +100,25 @@ impl CauseIndex {
             follow,
             first: newest,
             newest,
+            stages: vec![finding.stage],
+            example: finding.clone(),
         });
         self.places.insert(key, place);
         // The weightiest first; of the same weight the one that was seen first. So rows above stay where they are.
         let before = self.order.partition_point(|&other| self.groups[other].severity >= finding.severity);
         self.order.insert(before, place);
+    }
+
+    /// The findings of an exchange that are kept because each was the first of its group, the weightiest first.
+    pub(in crate::tui) fn examples(&self, exchange: u64) -> impl Iterator<Item = &Finding> {
+        self.groups().filter(move |group| group.first.exchange == exchange).map(|group| &group.example)
+    }
+
+    /// Place of a group's first finding among [`Self::examples`] of its exchange.
+    pub(in crate::tui) fn place_of_example(&self, group: &CauseGroup) -> Option<usize> {
+        self.groups()
+            .filter(|other| other.first.exchange == group.first.exchange)
+            .position(|other| std::ptr::eq(other, group))
     }
 
     /// The groups, the weightiest first.

@@ -224,6 +224,9 @@ fn counters(model: &ScreenModel) -> Vec<Span<'static>> {
     }
     let ink = if model.status.not_shown > 0 { TextStyle::Bad } else { TextStyle::Dim };
     spans.push(span(ink, format!(" dropped {}", grouped(model.status.not_shown))));
+    if let Some(waiting) = model.under_way.in_words(model.now) {
+        spans.extend([span(TextStyle::Dim, " · "), span(TextStyle::Of(Severity::Warning), waiting)]);
+    }
     spans
 }
 

@@ -14,6 +14,9 @@ use crate::text;
 
 pub(super) fn draw(model: &ScreenModel, area: Rect, buffer: &mut Buffer) {
     let base_uri = text::visible(model.status.context.base_uri.as_deref().unwrap_or("-"));
+    let waiting = model.under_way.in_words(model.now).map(|waiting| format!("  Nothing has ended yet: {waiting}."));
+    let nothing =
+        || Line::from(span(TextStyle::Bold, waiting.clone().unwrap_or_else(|| "  Nothing has passed yet.".to_owned())));
     let lines = match model.status.context.mode {
         RunMode::View => vec![
             Line::from(span(TextStyle::Bold, "  This recording holds no exchange so far.")),
@@ -32,7 +35,7 @@ pub(super) fn draw(model: &ScreenModel, area: Rect, buffer: &mut Buffer) {
         {
             let proxy = text::visible(&forward.proxy);
             vec![
-                Line::from(span(TextStyle::Bold, "  Nothing has passed yet.")),
+                nothing(),
                 Line::default(),
                 Line::from("  1. Start your client with"),
                 Line::from(span(TextStyle::Good, format!("       HTTPS_PROXY={proxy} HTTP_PROXY={proxy}"))),
@@ -46,8 +49,13 @@ pub(super) fn draw(model: &ScreenModel, area: Rect, buffer: &mut Buffer) {
                 Line::from("  Java -Dhttps.proxyHost and -Dhttps.proxyPort. docs/proxy.md has other reasons."),
             ]
         }
+        RunMode::Live | RunMode::Replay if waiting.is_some() => vec![
+            nothing(),
+            Line::default(),
+            Line::from("  Exchanges are listed here when they have ended. 2 lists those that wait."),
+        ],
         RunMode::Live | RunMode::Replay => vec![
-            Line::from(span(TextStyle::Bold, "  Nothing has passed yet.")),
+            nothing(),
             Line::default(),
             Line::from("  1. Give your broker this Base URI in place of the booking system's:"),
             Line::from(vec![span(TextStyle::Plain, "       "), span(TextStyle::Good, base_uri.clone())]),

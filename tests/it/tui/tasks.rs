@@ -17,7 +17,7 @@ use umpire::rules::{BookingSystemInfo, Judge, RuleBook};
 use umpire::tui::{ExchangeSearch, Export, FaultState, KnownFinding, SearchSlice, Services, Setup};
 
 use crate::fake::screen::{Shown, Step, booking, open_on, show_steps};
-use crate::fake::{self, Fake, UUID, coverage, missing_customer, wrong_price};
+use crate::fake::{self, Fake, UUID, accepted, coverage, missing_customer, wrong_price};
 
 /// An outside world that writes down what is asked of it.
 #[derive(Default)]
@@ -423,6 +423,52 @@ async fn a_filter_that_is_none_says_where_it_goes_wrong() {
     sees(&counted, &["2 match"]);
     let completed = open_on(100, 40, context(), booking(), "/sta⇥").await;
     sees(&completed, &["Filter /stage:"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cause_keeps_its_words_when_its_exchanges_are_let_go() {
+    let bad = Fake::new(0).finding(missing_customer()).event();
+    let good = Fake::new(1).judged();
+    let later = (1..20_500).map(|index| Event::Exchange(Arc::new(Judged { index, ..good.clone() })));
+    let events = std::iter::once(bad).chain(later).collect();
+    let (shown, _) = after(RunMode::Live, events, "3~~").await;
+    sees(&shown, &["1 cause", "the broker is at fault", "/request/body/customer", "What else was said of it"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_feed_says_wrongly_of_a_booking_is_on_its_row() {
+    let other = "11111111-2222-4333-8444-555555555555";
+    let page =
+        format!(r#"{{"items": [{{"id": "{UUID}", "state": "updated"}}, {{"id": "{other}", "state": "updated"}}]}}"#);
+    let on_the_first = Finding { pointer: "/response/body/items/0/data/customer".into(), ..wrong_price() };
+    let feed = Fake::new(1).stage(Stage::OrdersFeed).uuid(None).response_body(page).finding(on_the_first);
+    let (shown, _) = after(RunMode::Live, vec![Fake::new(0).event(), feed.event()], "1").await;
+    let row =
+        |uuid: &str| shown.text().lines().find(|line| line.contains(&uuid[..8])).map(str::to_owned).unwrap_or_default();
+    assert!(row(UUID).contains("feed!") && row(UUID).contains(" !1 "), "{}", shown.text());
+    assert!(row(other).contains("feed✓") && !row(other).contains('!'), "{}", shown.text());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_finding_that_was_asked_for_is_shown_first() {
+    let both = || vec![Fake::new(0).finding(missing_customer()).finding(accepted()).event()];
+    let (shown, _) = after(RunMode::View, both(), "").await;
+    sees(&shown, &["▌ ✗ failure · the broker is at fault · 1 of 2"]);
+    let (shown, _) = after(RunMode::View, both(), "FF").await;
+    sees(&shown, &["the booking system's failures", "▌ ✗ failure · the booking system is at fault · 2 of 2"]);
+    let (shown, _) = after(RunMode::View, both(), "/side:system⏎").await;
+    sees(&shown, &["▌ ✗ failure · the booking system is at fault · 2 of 2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_set_aside_can_be_changed_and_is_so_stage_by_stage() {
+    let at = |index, stage| Fake::new(index).stage(stage).finding(missing_customer()).event();
+    let (shown, _) = after(RunMode::View, vec![at(0, Stage::C2), at(1, Stage::B)], "3mknown⏎~m").await;
+    sees(&shown, &["because: known~▏"]);
+    let (shown, _) = after(RunMode::View, vec![at(0, Stage::C2), at(1, Stage::B)], "3mknown⏎~").await;
+    sees(&shown, &["set aside at B until"]);
+    let (shown, _) = after(RunMode::View, vec![at(0, Stage::B), at(1, Stage::B)], "3mknown⏎~").await;
+    sees(&shown, &["1 set aside", "set aside until"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,7 +7,7 @@ use umpire::event::{Event, Progress, RecordingStatus, RequestUnderWay, RunContex
 use umpire::openbooking::Stage;
 use umpire::tui::ScreenEnd;
 
-use crate::fake::screen::{Shown, Step, booking, ctrl, paste, show, show_on, show_steps};
+use crate::fake::screen::{Shown, Step, booking, ctrl, open_on, paste, show, show_on, show_steps};
 use crate::fake::{Fake, context, wrong_price};
 
 /// What the recorder tells: so many recorded and judged, and the oldest that waits has waited so many seconds.
@@ -250,6 +250,12 @@ async fn a_request_without_an_answer_is_a_row_with_a_running_clock() {
     let waiting = |shown: &Shown| shown.text().matches("no answer yet").count();
     assert_eq!(waiting(&shown), 2, "{}", shown.text());
     assert!(shown.find("9f84aaaa no answer yet, ").is_some() && shown.find("5 exchanges").is_some());
+    for (screen, place) in [("1", 80), ("2", 120), ("5", 120)] {
+        let only = vec![request(6), request(9)];
+        let shown = open_on(place, 24, context(), only, screen).await;
+        assert!(shown.find("2 requests wait for an answer, ").is_some(), "{screen}: {}", shown.text());
+        assert!(shown.find("Nothing has passed yet").is_none(), "{screen}: {}", shown.text());
+    }
     // Not where the reader is elsewhere in the list.
     assert_eq!(waiting(&show_on(80, 24, context(), events.clone(), "g").await), 0);
     // The exchange takes its place.
