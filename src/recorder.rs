@@ -16,7 +16,7 @@
 mod arrivals;
 mod judge_queue;
 mod judging;
-mod keeper;
+mod capture_guard;
 mod links;
 mod watchdog;
 
@@ -33,11 +33,11 @@ use crate::panics::{self, Panicked};
 use crate::proxy::record::sink::{ExchangeReceiver, QueuedExchange};
 use crate::redact::Redactor;
 use crate::rules::{Judge, RuleBook};
+use capture_guard::CaptureGuard;
 pub(crate) use judge_queue::JudgeBacklog;
 use judge_queue::{JudgeIsGone, JudgeQueue, JudgeQueueReceiver, judge_queue};
 use judging::LiveJudge;
 pub(crate) use judging::{failed_in_words, unjudged_in_words};
-use keeper::CaptureGuard;
 pub(crate) use links::BypassLinkDetector;
 
 /// Longest time that an exchange waits for its commit while traffic never pauses. When the queue runs empty, all is
@@ -89,7 +89,7 @@ impl RuleBookSlot {
 pub struct Recorder {
     intake: ExchangeReceiver,
     redactor: Redactor,
-    keeper: CaptureGuard,
+    capture_guard: CaptureGuard,
     /// The capture, if it is one file.
     capture: Option<PathBuf>,
     judging: LiveJudge,
@@ -107,11 +107,11 @@ impl Recorder {
         events: EventSender,
         new_rules: RuleBookSlot,
     ) -> Self {
-        let keeper = CaptureGuard::new(series, events.clone(), &intake);
+        let capture_guard = CaptureGuard::new(series, events.clone(), &intake);
         // The verdicts on a part rest on the parts before it: those of a rotated recording are kept when it is looked at.
-        let capture = keeper.file().filter(|_| !keeper.is_rotated()).map(Path::to_owned);
+        let capture = capture_guard.file().filter(|_| !capture_guard.is_rotated()).map(Path::to_owned);
         let judging = LiveJudge::new(judge, events, new_rules).keeping_verdicts(capture.as_deref());
-        Self { intake, redactor, keeper, capture, judging, to_judge: judge_queue() }
+        Self { intake, redactor, capture_guard, capture, judging, to_judge: judge_queue() }
     }
 
     /// How much the judge has before it.
@@ -132,16 +132,16 @@ impl Recorder {
     /// Runs until the proxy is gone and everything it handed over is recorded and judged. Blocks: call it on a thread. The
     /// judge has a thread of its own, which has ended when this returns.
     pub fn run(self) -> RunSummary {
-        let Self { intake, redactor, keeper, capture, judging, to_judge: (backlog, waiting) } = self;
+        let Self { intake, redactor, capture_guard, capture, judging, to_judge: (backlog, waiting) } = self;
         let judge = std::thread::Builder::new().name("judge".to_owned());
         let judging = judge.spawn(move || panics::catch(|| judging.run(&waiting)));
-        let mut recording = RecordLoop::new(intake, redactor, keeper, backlog);
+        let mut recording = RecordLoop::new(intake, redactor, capture_guard, backlog);
         while let Err(panicked) = panics::catch(|| recording.until_the_end()) {
             if !recording.start_again(&panicked) {
                 break;
             }
         }
-        let RecordLoop { mut keeper, backlog, .. } = recording;
+        let RecordLoop { mut capture_guard, backlog, .. } = recording;
         let not_taken = backlog.not_taken();
         drop(backlog);
         let (judged, kept) =
@@ -152,8 +152,8 @@ impl Recorder {
                     (RunSummary::without_judge(format!("the judge could not be started: {error}"), not_taken), None)
                 }
             };
-        keeper.report_missed();
-        let closed = keeper.close();
+        capture_guard.report_missed();
+        let closed = capture_guard.close();
         if let (Some(kept), Some(capture)) = (kept, &capture) {
             kept.seal(capture);
         }
@@ -171,7 +171,7 @@ const GIVE_UP: u32 = 6;
 struct RecordLoop {
     intake: ExchangeReceiver,
     redactor: Redactor,
-    keeper: CaptureGuard,
+    capture_guard: CaptureGuard,
     backlog: JudgeQueue,
     /// The last commit.
     committed: Instant,
@@ -182,15 +182,15 @@ struct RecordLoop {
 }
 
 impl RecordLoop {
-    fn new(intake: ExchangeReceiver, redactor: Redactor, keeper: CaptureGuard, backlog: JudgeQueue) -> Self {
-        Self { intake, redactor, keeper, backlog, committed: Instant::now(), at_hand: false, panics: 0 }
+    fn new(intake: ExchangeReceiver, redactor: Redactor, capture_guard: CaptureGuard, backlog: JudgeQueue) -> Self {
+        Self { intake, redactor, capture_guard, backlog, committed: Instant::now(), at_hand: false, panics: 0 }
     }
 
     /// Records whatever comes.
     fn until_the_end(&mut self) {
         loop {
             let next = self.intake.try_next().or_else(|| {
-                commit(&mut self.keeper, &mut self.backlog);
+                commit(&mut self.capture_guard, &mut self.backlog);
                 self.committed = Instant::now();
                 self.intake.blocking_next()
             });
@@ -199,21 +199,21 @@ impl RecordLoop {
             #[cfg(test)]
             panics::inject("recorder", &exchange.request.target);
             let exchange = Arc::new(self.redactor.redact(exchange));
-            self.keeper.lags(self.intake.waiting() >= LAG);
-            let recorded = self.keeper.record(&exchange);
+            self.capture_guard.lags(self.intake.waiting() >= LAG);
+            let recorded = self.capture_guard.record(&exchange);
             self.at_hand = false;
-            let appended = recorded.filter(|recorded| recorded.appended).and_then(|_| self.keeper.last());
+            let appended = recorded.filter(|recorded| recorded.appended).and_then(|_| self.capture_guard.last());
             let index = recorded.map(|recorded| recorded.index);
             if self.backlog.put((exchange, index), appended) == Err(JudgeIsGone) {
-                self.keeper.judge_is_gone();
+                self.capture_guard.judge_is_gone();
             }
             if self.committed.elapsed() >= COMMIT_EVERY {
-                commit(&mut self.keeper, &mut self.backlog);
+                commit(&mut self.capture_guard, &mut self.backlog);
                 self.committed = Instant::now();
             }
-            self.keeper.report_missed();
+            self.capture_guard.report_missed();
         }
-        commit(&mut self.keeper, &mut self.backlog);
+        commit(&mut self.capture_guard, &mut self.backlog);
     }
 
     /// Gets ready to go on after a panic. False if that makes no sense any more.
@@ -221,9 +221,9 @@ impl RecordLoop {
         self.panics += 1;
         let at_hand = std::mem::take(&mut self.at_hand);
         if self.panics >= GIVE_UP_CAPTURE {
-            self.keeper.give_up(&format!("the recorder {panicked}"), at_hand);
+            self.capture_guard.give_up(&format!("the recorder {panicked}"), at_hand);
             self.backlog.lost();
-        } else if self.keeper.recover(panicked, at_hand) {
+        } else if self.capture_guard.recover(panicked, at_hand) {
             self.backlog.committed();
         } else {
             self.backlog.lost();
@@ -232,8 +232,8 @@ impl RecordLoop {
     }
 }
 
-fn commit(keeper: &mut CaptureGuard, backlog: &mut JudgeQueue) {
-    if keeper.commit() {
+fn commit(capture_guard: &mut CaptureGuard, backlog: &mut JudgeQueue) {
+    if capture_guard.commit() {
         backlog.committed();
     } else {
         backlog.lost();

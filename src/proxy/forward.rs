@@ -38,14 +38,14 @@ use crate::proxy::upstream::live::{Dialer, Peer, Timeouts, UpstreamClient, Upstr
 use crate::proxy::upstream::{Upstream, WireBody};
 use crate::proxy::wire_fault::TlsFault;
 
-/// Most ways to hosts that are kept open; past it those used least are closed.
-const WAYS: usize = 256;
+/// Most relays to hosts that are kept; past it those used least are dropped, with their connections.
+const MAX_RELAYS: usize = 256;
 
 /// What a forward proxy intercepts, and how.
 pub struct ForwardConfig {
     hosts: Arc<[HostPattern]>,
     leaves: Arc<Leaves>,
-    beyond: InterceptTarget,
+    target: InterceptTarget,
     credentials: Option<Credentials>,
     tls: ServerConfig,
     faults: Option<ForwardFaults>,
@@ -96,11 +96,11 @@ impl ForwardConfig {
     fn with(
         hosts: Arc<[HostPattern]>,
         leaves: Arc<Leaves>,
-        beyond: InterceptTarget,
+        target: InterceptTarget,
         credentials: Option<Credentials>,
     ) -> Result<Self, TlsError> {
         let tls = server_config(Arc::new(Resolver::new(Arc::clone(&leaves), vec![], Arc::clone(&hosts))))?;
-        Ok(Self { hosts, leaves, beyond, credentials, tls, faults: None })
+        Ok(Self { hosts, leaves, target, credentials, tls, faults: None })
     }
 
     /// With faults on what it intercepts.
@@ -135,7 +135,7 @@ impl ForwardConfig {
 
     /// What hosts are reached with; `None` if none are.
     fn dialer(&self, deny_local: bool) -> Option<(&Arc<Dialer>, Timeouts)> {
-        match &self.beyond {
+        match &self.target {
             InterceptTarget::Network { remote_dialer, timeouts, .. } if deny_local => Some((remote_dialer, *timeouts)),
             InterceptTarget::Network { local_dialer, timeouts, .. } => Some((local_dialer, *timeouts)),
             InterceptTarget::StandIn(_) => None,
@@ -177,7 +177,7 @@ pub(crate) enum TunnelTarget {
 impl ForwardProxy {
     /// Incidents are told to `on_event`.
     pub(crate) fn new(forward: Arc<ForwardConfig>, common: Arc<ProxyShared>, on_event: EventHandler) -> Self {
-        Self { forward, common, relays: Cache::new(WAYS), on_event }
+        Self { forward, common, relays: Cache::new(MAX_RELAYS), on_event }
     }
 
     /// Decides on a request of `client`. What is meant for this proxy alone is taken out of its head.
@@ -203,12 +203,12 @@ impl ForwardProxy {
         let recorded = self.forward.intercepts(base.host(), base.port());
         if !recorded {
             if self.forward.dialer(false).is_none() {
-                return Decision::Respond(problem::nothing_beyond(&authority(base.host(), base.port())));
+                return Decision::Respond(problem::not_intercepted(&authority(base.host(), base.port())));
             }
             (self.on_event)(ProxyEvent::Unread { authority: authority(base.host(), base.port()) });
         }
         self.relay(&base, recorded, client)
-            .map_or_else(|error| Decision::Respond(problem::no_way(&error)), Decision::Proxy)
+            .map_or_else(|error| Decision::Respond(problem::host_unreachable(&error)), Decision::Proxy)
     }
 
     async fn connect(&self, head: &RequestHead, client: IpAddr) -> Decision {
@@ -223,7 +223,7 @@ impl ForwardProxy {
         }
         let authority = authority(&host, port);
         let Some((dialer, _)) = self.forward.dialer(self.forward.denies_local(client, &host, port)) else {
-            return Decision::Respond(problem::nothing_beyond(&authority));
+            return Decision::Respond(problem::not_intercepted(&authority));
         };
         let dialing = async {
             let via = dialer.via("https", &host, port).map_err(io::Error::other)?;
@@ -243,9 +243,9 @@ impl ForwardProxy {
         };
         let why = format!("cannot connect to {authority}: {}", no_connection(&error, Peer::HostOfClient));
         if client.is_loopback() {
-            return Decision::Respond(problem::no_way(&why));
+            return Decision::Respond(problem::host_unreachable(&why));
         }
-        let refusal = problem::not_reached(&authority);
+        let refusal = problem::unreachable_without_reason(&authority);
         (self.on_event)(ProxyEvent::NotReached { authority, why });
         Decision::Respond(refusal)
     }
@@ -255,7 +255,7 @@ impl ForwardProxy {
         let remote_dialer = !client.is_loopback();
         let deny_local = self.forward.denies_local(client, base.host(), base.port());
         let make = || {
-            let upstream: Arc<dyn Upstream> = match (&self.forward.beyond, self.forward.dialer(deny_local)) {
+            let upstream: Arc<dyn Upstream> = match (&self.forward.target, self.forward.dialer(deny_local)) {
                 (InterceptTarget::Network { .. }, Some((dialer, timeouts))) => {
                     let live = UpstreamClient::for_client(base, Arc::clone(dialer), timeouts);
                     Arc::new(live.map_err(|error| error.to_string())?)
@@ -268,7 +268,7 @@ impl ForwardProxy {
                 _ => upstream,
             };
             let relay = Relay::new(upstream, Arc::clone(&self.common));
-            let relay = if remote_dialer { relay.keeping_reasons(Arc::clone(&self.on_event)) } else { relay };
+            let relay = if remote_dialer { relay.hiding_reasons(Arc::clone(&self.on_event)) } else { relay };
             Ok(Arc::new(if recorded { relay } else { relay.unrecorded() }))
         };
         self.relays.get_or_insert_with(&(base.origin().to_owned(), remote_dialer), make)

@@ -57,7 +57,7 @@ pub(crate) struct Relay {
     upstream: Arc<dyn Upstream>,
     recorded: bool,
     /// Told why the upstream can't be reached, in place of the broker.
-    report_unreachable: Option<EventHandler>,
+    hide_reasons: Option<EventHandler>,
     links: Option<Rewriter>,
     /// Of the whole proxy.
     pub common: Arc<ProxyShared>,
@@ -88,7 +88,7 @@ pub(crate) struct ProxiedResponse {
 impl Relay {
     /// Nothing is asked of the upstream yet.
     pub(crate) fn new(upstream: Arc<dyn Upstream>, common: Arc<ProxyShared>) -> Self {
-        Self { upstream, recorded: true, report_unreachable: None, links: None, common }
+        Self { upstream, recorded: true, hide_reasons: None, links: None, common }
     }
 
     /// The same, but nothing of it is recorded.
@@ -96,9 +96,9 @@ impl Relay {
         Self { recorded: false, ..self }
     }
 
-    /// The same, but the broker is not told why the upstream can't be reached: the recording says it, else `on_event` is told.
-    pub(crate) fn keeping_reasons(self, on_event: EventHandler) -> Self {
-        Self { report_unreachable: Some(on_event), ..self }
+    /// The same, but the broker is not told why the upstream can't be reached; if the exchange is not recorded, `on_event` is.
+    pub(crate) fn hiding_reasons(self, on_event: EventHandler) -> Self {
+        Self { hide_reasons: Some(on_event), ..self }
     }
 
     /// Records that no request ever came, because broker and Umpire found no common TLS in a tunnel to this host.
@@ -199,8 +199,10 @@ impl Relay {
             }
             Err(error) => {
                 tracing::debug!(kind = error.kind.as_str(), "no answer");
-                let response = match &self.report_unreachable {
-                    Some(on_event) if error.kind == FailureKind::Unreachable => self.not_reached(on_event, &error),
+                let response = match &self.hide_reasons {
+                    Some(on_event) if error.kind == FailureKind::Unreachable => {
+                        self.unreachable_without_reason(on_event, &error)
+                    }
                     _ => problem::no_answer(&error),
                 };
                 if let Some(exchange_builder) = exchange_builder {
@@ -230,12 +232,12 @@ impl Relay {
         Some(ExchangeBuilder::new(opening, place, self.common.cut.clone()))
     }
 
-    fn not_reached(&self, on_event: &EventHandler, error: &UpstreamError) -> Response<WireBody> {
+    fn unreachable_without_reason(&self, on_event: &EventHandler, error: &UpstreamError) -> Response<WireBody> {
         let authority = authority_of(self.upstream.origin());
         if !self.recorded {
             on_event(ProxyEvent::NotReached { authority: authority.to_owned(), why: error.detail.clone() });
         }
-        problem::not_reached(authority)
+        problem::unreachable_without_reason(authority)
     }
 }
 

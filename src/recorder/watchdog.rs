@@ -1,7 +1,7 @@
 //! Watchdog: reports when a write to disk blocks.
 //!
 //! ```text
-//! keeper: begins ─► append, commit, … ─► ends
+//! CaptureGuard: begins ─► append, commit, … ─► ends
 //!            └─ a second later, looked at from a thread of its own ─► said; and as long as it lasts, what is missed by it
 //! ```
 //!

@@ -96,7 +96,7 @@ impl ParsedRecorded {
     }
 }
 
-/// Plays recordings. See the module.
+/// Answers requests from recordings, and keeps how far each booking has got.
 pub(crate) struct Player {
     /// What is known of the recorded exchanges so far.
     pub index: ReplayIndex,

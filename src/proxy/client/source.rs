@@ -30,7 +30,7 @@ const READ_AHEAD: usize = 64 * 1024;
 /// Where a body leaves the reader when it has ended, and what is still to come of it.
 type ReaderSlot<I> = Arc<Mutex<Option<(MessageReader<I>, BodyDecoder)>>>;
 
-/// See the module.
+/// Reads requests from a broker's connection; a request's body borrows its reader.
 pub(crate) struct ClientReader<I> {
     reader: Option<MessageReader<I>>,
     /// What is still to come of the last body.

@@ -17,7 +17,7 @@ use crate::proxy::upstream::{BodyError, RequestBodyError};
 
 type ResetFuture = Pin<Box<dyn Future<Output = BodyError> + Send + Sync>>;
 
-/// See the module. At most [`crate::proxy::h2::WINDOW`] bytes wait in it.
+/// The body of a message that comes over HTTP/2. At most [`crate::proxy::h2::WINDOW`] bytes wait in it.
 pub(crate) struct IncomingBody {
     stream: RecvStream,
     /// How long the sender may keep silent where it is waited for, and what is cancelled when its connection has no more.

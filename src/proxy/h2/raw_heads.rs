@@ -39,7 +39,7 @@ const END_HEADERS: u8 = 0x4;
 const PADDED: u8 = 0x8;
 const PRIORITY: u8 = 0x20;
 
-/// See the module. Holds one header block of at most four times the limit of a head, and what was read ahead: about
+/// A connection whose field sections are packed on their way to the `h2` library. Holds one header block of at most four times the limit of a head, and what was read ahead: about
 /// 32 KiB.
 pub(crate) struct RawHeads<S> {
     io: S,

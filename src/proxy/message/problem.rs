@@ -124,26 +124,26 @@ pub(crate) fn bad_target(why: &str) -> Response<WireBody> {
 }
 
 /// The answer of a forward proxy where a host can't be reached.
-pub(crate) fn no_way(why: &str) -> Response<WireBody> {
+pub(crate) fn host_unreachable(why: &str) -> Response<WireBody> {
     problem(StatusCode::BAD_GATEWAY, "upstream-unreachable", "Umpire could not reach the host", why)
 }
 
 /// The answer of a forward proxy to a client of another machine where a host can't be reached. It is the same whatever
 /// the reason: else it would tell what listens on this machine, and which names it knows.
-pub(crate) fn not_reached(authority: &str) -> Response<WireBody> {
-    no_way(&format!(
+pub(crate) fn unreachable_without_reason(authority: &str) -> Response<WireBody> {
+    host_unreachable(&format!(
         "No connection could be made to {authority}. Umpire's screen says why to whoever runs it: clients of \
          other machines are not told it, nor let through to the loopback and link-local addresses of Umpire's machine."
     ))
 }
 
 /// The answer to a request for a host that nobody stands in for, where no connection is made.
-pub(crate) fn nothing_beyond(authority: &str) -> Response<WireBody> {
+pub(crate) fn not_intercepted(authority: &str) -> Response<WireBody> {
     let detail = format!(
         "A recording stands in for the hosts that are intercepted, and no connection is made to any other. Name {authority} \
          with --intercept if the recording is to answer for it, or have the client not use this proxy for it (NO_PROXY)."
     );
-    problem(StatusCode::BAD_GATEWAY, "nothing-beyond", "Umpire connects to nothing", &detail)
+    problem(StatusCode::BAD_GATEWAY, "not-intercepted", "Umpire connects to nothing", &detail)
 }
 
 fn problem(status: StatusCode, kind: &str, title: &str, detail: &str) -> Response<WireBody> {

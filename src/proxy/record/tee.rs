@@ -24,7 +24,7 @@ use crate::proxy::upstream::{BodyError, WireBody, failure_kind_of_request};
 /// Most bytes that are set aside for a body before any of it has come.
 const RESERVE: u64 = 64 * 1024;
 
-/// See the module. Keeps at most `cap` bytes, and no more than there is memory for; what comes past it passes and is counted.
+/// Passes a body on, and keeps a copy of its beginning. Keeps at most `cap` bytes, and no more than there is memory for; what comes past it passes and is counted.
 struct Tee {
     inner: WireBody,
     part: MessagePart,

@@ -21,11 +21,11 @@ mod connect;
 mod dial;
 mod driver;
 mod http;
-mod line;
 mod peeked;
 mod pool;
-mod replay;
+mod resendable_body;
 mod shared;
+mod socket;
 mod stream;
 mod tls;
 mod trouble;
@@ -46,11 +46,11 @@ use self::call::{H1CallError, H1Request, call};
 use self::connect::Connector;
 pub use self::dial::Dialer;
 pub use self::http::UpstreamHttp;
-pub(crate) use self::line::UpstreamStream;
 use self::peeked::known_if_empty;
 use self::pool::Pool;
-use self::replay::ReplayableBody;
+use self::resendable_body::ResendableBody;
 use self::shared::H2Pool;
+pub(crate) use self::socket::UpstreamStream;
 pub use self::trouble::{Peer, Trouble};
 pub(crate) use self::trouble::{no_connection, no_tls};
 use crate::exchange::{Headers, Version};
@@ -157,7 +157,7 @@ pub enum UpstreamClientError {
     ServerName(String),
 }
 
-/// See the module.
+/// The upstream that is Umpire's own HTTP client: it sends requests to a booking system over the network.
 pub struct UpstreamClient {
     origin: String,
     authority: String,
@@ -295,7 +295,7 @@ impl UpstreamClient {
         let (body, twice) = match coding {
             _ if all => (None, try_clone.then_some(None)),
             BodyEncoding::Known(left) if try_clone && !expects && left <= GATHER as u64 => {
-                let replay = ReplayableBody::new(body);
+                let replay = ResendableBody::new(body);
                 (Some(replay.reader()), Some(Some(replay.reader())))
             }
             _ => (Some(body), None),

@@ -65,7 +65,7 @@ impl PlannedExpectation {
     }
 }
 
-/// See the module.
+/// The rules that apply to one kind of exchange, as steps in the order in which they are taken.
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
     steps: Vec<RuleStep>,

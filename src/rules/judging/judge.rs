@@ -210,7 +210,7 @@ impl Judge {
         if self.mute_refused && (refusals.as_it_should_be() || refusal::repeats_quote(&parsed, flow)) {
             judged.mute_refused();
         }
-        if clock.is_none() && self.slow.wonders(start.elapsed()) {
+        if clock.is_none() && self.slow.is_suspicious(start.elapsed()) {
             let clock = RuleClock::default();
             self.outcomes(&parsed, &Refusals::default(), Some(&clock));
             self.slow.look(&book, parsed.index, &clock);

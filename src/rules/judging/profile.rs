@@ -160,7 +160,7 @@ pub(in crate::rules) struct SlowRules {
 
 impl SlowRules {
     /// True if somebody is to look which rule it was.
-    pub(crate) fn wonders(&self, took: Duration) -> bool {
+    pub(crate) fn is_suspicious(&self, took: Duration) -> bool {
         took > SLOW_EXCHANGE && self.named.len() < MAX_SLOW
     }
 
@@ -201,13 +201,13 @@ mod tests {
         assert_eq!((told.rule.as_str(), told.exchange), (book.rules()[1].info.id.as_str(), 7));
         assert!(told.to_string().ends_with("took 300 ms on exchange 8, more than 50 ms"), "{told}");
         assert_eq!(slow.tell(), None);
-        assert!(slow.wonders(Duration::from_secs(1)) && !slow.wonders(Duration::from_millis(1)));
+        assert!(slow.is_suspicious(Duration::from_secs(1)) && !slow.is_suspicious(Duration::from_millis(1)));
         for place in 0..MAX_SLOW {
             let mut took = vec![0; place + 2];
             took[place + 1] = 300;
             slow.look(&book, 8, &clock(&took));
         }
-        assert!(!slow.wonders(Duration::from_secs(1)), "enough have been named");
+        assert!(!slow.is_suspicious(Duration::from_secs(1)), "enough have been named");
     }
 
     #[test]

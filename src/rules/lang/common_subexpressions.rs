@@ -35,7 +35,7 @@ impl FromIterator<Self> for StageMask {
     }
 }
 
-/// See the module.
+/// Counts the uses of each part of a book's expressions, and gives a slot to those that are asked for again.
 pub(crate) struct CommonSubexpressions<'c> {
     program: &'c mut Program,
     uses: HashMap<NodeId, UseCounts>,

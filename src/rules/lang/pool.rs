@@ -7,7 +7,7 @@ use std::ops::{Index, IndexMut};
 /// The last variable of a macro that has a bit of its own.
 const FURTHEST: u32 = 63;
 
-/// See the module.
+/// Nodes of one kind, equal ones kept once.
 #[derive(Debug)]
 pub(crate) struct NodePool<N> {
     nodes: Vec<N>,

@@ -18,7 +18,7 @@ use crate::rules::lang::node::{
 use crate::rules::lang::pool::{FreeVariables, NodePool};
 use crate::rules::lang::signature::Signature;
 
-/// See the module.
+/// The expressions of a book: lists of typed nodes, and the slots of those that are shared.
 #[derive(Debug)]
 pub(crate) struct Program {
     functions: Vec<&'static Signature>,

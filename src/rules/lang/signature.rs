@@ -2,7 +2,7 @@
 
 use crate::rules::lang::types::Type;
 
-/// See the module.
+/// A function as the compiler and the reference know it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Signature {
     pub name: &'static str,

@@ -9,7 +9,7 @@ use crate::exchange::Exchange;
 /// Most Base URIs that are learnt from dataset sites; further ones are not.
 const MOST: usize = 64;
 
-/// See the module.
+/// The Base URIs that are known, and which one an exchange goes by.
 #[derive(Debug, Default)]
 pub(crate) struct BaseUriResolver {
     known: Vec<KnownBaseUri>,

@@ -24,7 +24,7 @@ struct PartialHead {
     frames: usize,
 }
 
-/// See the module.
+/// Packs the field sections in what the peer sends, before the `h2` library reads it.
 pub(crate) struct IncomingHeads {
     /// Requests come in, not answers.
     requests: bool,

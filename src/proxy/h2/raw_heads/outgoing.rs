@@ -9,7 +9,7 @@ use crate::proxy::h2::hpack::replace_path;
 use crate::proxy::h2::packed::unpack_target;
 use crate::proxy::h2::raw_heads::{CONTINUATION, END_HEADERS, FrameHead, HEADERS, write_block};
 
-/// See the module.
+/// Puts targets back into the field sections that the `h2` library sends.
 pub(crate) struct OutgoingHeads {
     /// Bytes that go on as they are.
     passing: usize,

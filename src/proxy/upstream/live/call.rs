@@ -29,8 +29,8 @@ use crate::proxy::message::fields::RawTrailers;
 use crate::proxy::message::head::{HeadLimits, ResponseHead};
 use crate::proxy::upstream::live::connect::H1Connection;
 use crate::proxy::upstream::live::driver::{CONTINUE, HttpCall, ReceivedHead, await_head};
-use crate::proxy::upstream::live::line::UpstreamStream;
 use crate::proxy::upstream::live::pool::Pool;
+use crate::proxy::upstream::live::socket::UpstreamStream;
 use crate::proxy::upstream::{
     BodyError, Informational, InformationalResponse, UpgradedIo, UpstreamError, UpstreamResponse, WireBody, empty_body,
     failure_kind_of_request,

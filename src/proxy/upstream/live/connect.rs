@@ -19,7 +19,7 @@ use crate::proxy::message::head::HeadLimits;
 use crate::proxy::upstream::UpstreamError;
 use crate::proxy::upstream::live::UpstreamClientError;
 use crate::proxy::upstream::live::dial::{Dialer, UpstreamProxy};
-use crate::proxy::upstream::live::line::UpstreamStream;
+use crate::proxy::upstream::live::socket::UpstreamStream;
 use crate::proxy::upstream::live::trouble::{Peer, no_connection, no_tls};
 
 /// Makes connections.

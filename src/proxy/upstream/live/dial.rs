@@ -29,7 +29,7 @@ use crate::proxy::h1;
 use crate::proxy::message::head::HeadLimits;
 use crate::proxy::server::descriptors;
 use crate::proxy::upstream::live::addresses::{OwnListenAddrs, Resolve, is_local, local_target, without_local};
-use crate::proxy::upstream::live::line::UpstreamStream;
+use crate::proxy::upstream::live::socket::UpstreamStream;
 use crate::proxy::upstream::live::tls::{self, Identity};
 use crate::proxy::upstream::live::trouble::{Peer, Trouble, no_connection, no_tls};
 use crate::proxy::upstream::live::verify::TrustedCertificates;
@@ -49,7 +49,7 @@ pub(crate) struct UpstreamProxy {
     tls: Option<(ServerName<'static>, Arc<ClientConfig>)>,
 }
 
-/// See the module.
+/// Connects to hosts, directly or through another proxy.
 pub struct Dialer {
     trusted: TrustedCertificates,
     identity: Option<Identity>,

@@ -17,7 +17,7 @@ use crate::proxy::h2::fields::outgoing_request;
 use crate::proxy::h2::pack_target;
 use crate::proxy::message::fields::has_token;
 use crate::proxy::upstream::live::connect::Alpn;
-use crate::proxy::upstream::live::replay::ReplayableBody;
+use crate::proxy::upstream::live::resendable_body::ResendableBody;
 use crate::proxy::upstream::live::shared::PooledConnection;
 use crate::proxy::upstream::live::stream::{H2CallError, open, send_and_await_head};
 use crate::proxy::upstream::live::{GATHER, UpstreamClient};
@@ -156,13 +156,13 @@ impl UpstreamClient {
 
 /// A body that can be taken once, or, if it is short, as often as need be.
 enum OutboundBody {
-    Short(ReplayableBody),
+    Short(ResendableBody),
     Long(Option<WireBody>),
 }
 
 impl OutboundBody {
     fn new(body: WireBody, short: bool) -> Self {
-        if short { Self::Short(ReplayableBody::new(body)) } else { Self::Long(Some(body)) }
+        if short { Self::Short(ResendableBody::new(body)) } else { Self::Long(Some(body)) }
     }
 
     fn is_there(&self) -> bool {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 
 use crate::proxy::upstream::live::connect::H1Connection;
-use crate::proxy::upstream::live::line::{IdleState, UpstreamStream};
+use crate::proxy::upstream::live::socket::{IdleState, UpstreamStream};
 
 /// Most idle connections; past it a connection that becomes idle is closed.
 const MOST: usize = 128;
@@ -30,7 +30,7 @@ const LIFO_UP_TO: usize = 2;
 /// How long no connection is reused after the peer has sent surplus bytes.
 const NO_REUSE: Duration = Duration::from_mins(10);
 
-/// See the module.
+/// Idle HTTP/1 connections, each for the next request.
 #[derive(Default)]
 pub(crate) struct Pool {
     state: Mutex<PoolState>,

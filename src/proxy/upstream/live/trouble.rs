@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use rustls::{AlertDescription as Alert, CertificateError as Wrong, Error};
 use rustls_pki_types::UnixTime;
 
-/// Whom a connection leads to, and so what can be done about it.
+/// Who is at the other end, and who named it: the remedy in the message depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Peer {
     /// A booking system that the operator named (`--to`).

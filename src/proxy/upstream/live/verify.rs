@@ -29,7 +29,7 @@ pub(crate) struct TrustedCertificates {
     pub pinned: Vec<CertificateDer<'static>>,
 }
 
-/// See the module.
+/// Verifies the certificate of a booking system: against the certificates of `--upstream-ca` themselves, then by authorities.
 #[derive(Debug)]
 pub(super) struct Verifier {
     pinned: Vec<CertificateDer<'static>>,

@@ -10,7 +10,7 @@ use crate::rules::lang::value::{EvalError, Val};
 use crate::rules::models::errors::ErrorFacts;
 use crate::rules::state::answers::{has_order_type, item_errors, may_hold_order, root_type};
 
-/// See the module.
+/// Those of answers.
 pub(crate) static FUNCTIONS: &[Function] = &[
     function("success", [0, 1], Type::Bool, "success(), success(exchange)", "true if the status is 2xx", |call| asked(call, success)),
     function("order_shaped", [0, 1], Type::Bool, "order_shaped(), order_shaped(exchange)", "true if the status is 409 and the body an OrderQuote, OrderProposal or Order", |call| asked(call, order_shaped)),

@@ -11,7 +11,7 @@ use crate::rules::lang::types::Type;
 use crate::rules::lang::value::{EvalError, Val};
 use crate::rules::state::credentials;
 
-/// See the module.
+/// Those of callers and their credentials.
 pub(crate) static FUNCTIONS: &[Function] = &[
     function(
         "credential",

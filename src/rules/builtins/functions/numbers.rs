@@ -7,7 +7,7 @@ use crate::rules::lang::function::{Function, function};
 use crate::rules::lang::types::Type;
 use crate::rules::lang::value::Val;
 
-/// See the module.
+/// Those of amounts, instants and durations.
 pub(crate) static FUNCTIONS: &[Function] = &[
     function(
         "amount",

@@ -15,7 +15,7 @@ use crate::rules::state::exchange_ref::ExchangeRef;
 use crate::rules::state::flow::Flow;
 use crate::rules::state::history::ModifiedValue;
 
-/// See the module.
+/// Those of what was seen before.
 pub(crate) static FUNCTIONS: &[Function] = &[
     function("open_data", [1, 1], Type::Node, "open_data(x)", "what the opportunity feed said of the item with this `@id` (x: reference or object); absent if it wasn't seen", |call| Ok(call.arena().node(call.id().and_then(|id| call.context.state.open_data.item(id))))).of_earlier().found_in(read_in_open_data),
     function("open_offer", [2, 2], Type::Node, "open_offer(opportunity, offer)", "the offer in open data, the opportunity's own or one from above", |call| {

@@ -7,7 +7,7 @@ use crate::rules::lang::value::Val;
 use crate::rules::models::urls;
 use crate::rules::state::credentials;
 
-/// See the module.
+/// Those of texts.
 pub(crate) static FUNCTIONS: &[Function] = &[
     function("startsWith", [2, 2], Type::Bool, "s.startsWith(part)", "true if the text begins with the part", |call| {
         Ok(Val::bool(both(call, |text, part| text.starts_with(part))))

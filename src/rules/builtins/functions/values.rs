@@ -11,7 +11,7 @@ use crate::rules::lang::types::{Element, Type};
 use crate::rules::lang::value::Val;
 use crate::rules::models::json_ld::{is_integer, is_prefixed};
 
-/// See the module.
+/// Those of values alone.
 pub(crate) static FUNCTIONS: &[Function] = &[
     function("oa", [1, 1], Type::Plain, r#"oa("X")"#, r#"`"https://openactive.io/X"`"#, |call| {
         Ok(call.arena().text(&format!("https://openactive.io/{}", call.first().show())))

@@ -1,4 +1,4 @@
-//! A line to a host: what HTTP is spoken over.
+//! A connection to a host, with or without TLS: what HTTP is spoken over.
 //!
 //! `TCP ─► TLS to a proxy on the way, if it wants that ─► TLS to the booking system, if it is https`
 

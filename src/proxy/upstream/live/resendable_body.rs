@@ -18,7 +18,7 @@ use crate::proxy::upstream::{BodyError, WireBody};
 
 /// Keeps all of a body, trailers included: for bodies only whose length is known and small.
 #[derive(Clone)]
-pub(crate) struct ReplayableBody(Arc<Mutex<ReplayBodyState>>);
+pub(crate) struct ResendableBody(Arc<Mutex<ReplayBodyState>>);
 
 struct ReplayBodyState {
     body: WireBody,
@@ -53,7 +53,7 @@ impl ReplayPart {
     }
 }
 
-impl ReplayableBody {
+impl ResendableBody {
     /// Nothing taken yet.
     pub(super) fn new(body: WireBody) -> Self {
         Self(Arc::new(Mutex::new(ReplayBodyState { body, kept: Vec::new() })))
@@ -66,7 +66,7 @@ impl ReplayableBody {
 }
 
 struct ReplayReader {
-    shared: ReplayableBody,
+    shared: ResendableBody,
     next: usize,
 }
 
@@ -110,7 +110,7 @@ mod tests {
     #[tokio::test]
     async fn a_second_reader_gets_what_the_first_took_and_the_rest() {
         let frames = ["a", "b", "c"].map(|text| Ok(Frame::data(Bytes::from(text))));
-        let replay = ReplayableBody::new(StreamBody::new(futures_util::stream::iter(frames)).boxed());
+        let replay = ResendableBody::new(StreamBody::new(futures_util::stream::iter(frames)).boxed());
         let mut first = replay.reader();
         assert_eq!(first.frame().await.unwrap().unwrap().into_data().unwrap(), "a");
         assert_eq!(first.frame().await.unwrap().unwrap().into_data().unwrap(), "b");
@@ -123,13 +123,13 @@ mod tests {
     #[tokio::test]
     async fn every_reader_knows_how_much_it_has_left() {
         let body = |text: &'static str| Full::new(Bytes::from(text)).map_err(|never| match never {}).boxed();
-        assert_eq!(ReplayableBody::new(body("")).reader().size_hint().exact(), Some(0));
-        let replay = ReplayableBody::new(body("abc"));
+        assert_eq!(ResendableBody::new(body("")).reader().size_hint().exact(), Some(0));
+        let replay = ResendableBody::new(body("abc"));
         let mut first = replay.reader();
         assert_eq!(first.size_hint().exact(), Some(3));
         first.frame().await.unwrap().unwrap();
         assert_eq!((first.size_hint().exact(), replay.reader().size_hint().exact()), (Some(0), Some(3)));
         let unknown = StreamBody::new(futures_util::stream::iter([Ok(Frame::data(Bytes::from("a")))])).boxed();
-        assert_eq!(ReplayableBody::new(unknown).reader().size_hint().exact(), None);
+        assert_eq!(ResendableBody::new(unknown).reader().size_hint().exact(), None);
     }
 }

@@ -103,7 +103,7 @@ impl CaptureGuard {
             return Some(KeptExchange { index, appended: false });
         }
         let index = self.series.as_ref()?.len();
-        let appended = self.watched(|keeper| keeper.append(exchange));
+        let appended = self.watched(|guard| guard.append(exchange));
         Some(KeptExchange { index, appended })
     }
 
