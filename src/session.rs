@@ -1,9 +1,9 @@
 //! Wiring of a running proxy: listener, proxy, recorder, events, and how they end.
 //!
-//! `start → running (events flow) → stop: no new connections → drain → flush → Closing`
+//! `start → running (events flow) → stop: no new connections → drain → flush → RunSummary`
 
-mod incidents;
 mod parts;
+mod proxy_events;
 mod reload;
 mod under_way;
 
@@ -242,7 +242,7 @@ impl Session {
         std::thread::Builder::new().name("recorder".to_owned()).spawn(run).map_err(StartError::Thread)?;
         let shutdown = Shutdown::default();
         let (on_event, rewrite_links) =
-            (incidents::event_handler(events.clone()), options.links == LinkPolicy::Rewritten);
+            (proxy_events::event_handler(events.clone()), options.links == LinkPolicy::Rewritten);
         let listeners = specs.into_iter().zip(listeners).map(|(spec, listener)| {
             let ListenerSpec { tls, own_ca, allowed_clients, mode, tls_fault, .. } = spec;
             Listener {

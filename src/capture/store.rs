@@ -1,9 +1,9 @@
 //! Captures in SQLite: the schema, and who writes and reads it.
 //!
 //! ```text
-//! Writer::create ─► append … commit … append … commit ─► finish (one file remains)
-//!                              │ WAL ─► checkpoints   └─► killed (file, -wal and -shm remain, and open as they are)
-//! Reader::open ─► len, exchange(n), len, …            while it is being written, or afterwards
+//! CaptureWriter::create ─► append … commit … append … commit ─► finish (one file remains)
+//!                                     │ WAL ─► checkpoints   └─► killed (file, -wal and -shm remain, and open as they are)
+//! CaptureReader::open ─► len, exchange(n), len, …            while it is being written, or afterwards
 //! ```
 
 mod checkpoint;

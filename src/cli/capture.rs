@@ -1,6 +1,6 @@
 //! `umpire capture …`: recordings looked at, checked, turned into another format, joined, parted, searched and shown.
 //!
-//! `file(s) → open → select → Outlet → Output (whole or not at all)`
+//! `file(s) → open → select → OutputTarget → RecordingWriter (whole or not at all)`
 
 mod convert;
 mod info;

@@ -1,6 +1,6 @@
 //! Events of the proxy that are no exchanges: refused clients, failed handshakes, bad requests.
 //!
-//! `listener, forward ─► Incident ─► EventHandler ─► whoever shows it`
+//! `listener, forward ─► ProxyEvent ─► EventHandler ─► whoever shows it`
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -47,7 +47,7 @@ pub enum ProxyEvent {
     },
 }
 
-/// Takes incidents. Called from the tasks of connections: must not wait.
+/// Takes the proxy's events. Called from the tasks of connections: must not wait.
 pub(crate) type EventHandler = Arc<dyn Fn(ProxyEvent) + Send + Sync>;
 
 /// Why a handshake failed, in words, with what may help.

@@ -175,7 +175,7 @@ pub(crate) enum TunnelTarget {
 }
 
 impl ForwardProxy {
-    /// Incidents are told to `on_event`.
+    /// Events of the proxy are told to `on_event`.
     pub(crate) fn new(forward: Arc<ForwardConfig>, common: Arc<ProxyShared>, on_event: EventHandler) -> Self {
         Self { forward, common, relays: Cache::new(MAX_RELAYS), on_event }
     }

@@ -1,8 +1,8 @@
 //! Plays recordings: a request in, the recorded answer out as the present client is to get it.
 //!
 //! ```text
-//! request ─► Asked ─► matching ─► exchange ─► what the client chose is learnt ─► answer with it in place, at its time
-//!                         └─ none ─► Miss: the nearest exchange, and where it differs
+//! request ─► RequestOutline ─► matching ─► exchange ─► what the client chose is learnt ─► answer with it in place, at its time
+//!                                  └─ none ─► Miss: the nearest exchange, and where it differs
 //! ```
 //!
 //! It reads no clock and opens nothing but its recordings. What is not indexed yet is waited for by the caller.

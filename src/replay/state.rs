@@ -1,7 +1,7 @@
 //! How far the client has got: its bookings, each a run of a recorded one, and where it is in what belongs to none.
 //!
 //! ```text
-//! present Order UUID ─► Run { recorded booking, exchanges that were served, bindings, requests so far }
+//! present Order UUID ─► BookingRun { recorded booking, exchanges that were served, bindings, requests so far }
 //! operation + shape without an Order UUID ─► Position { the exchange that was served last }
 //! ```
 

@@ -1,6 +1,6 @@
 //! The rules applied to a recording.
 //!
-//! `Exchange ─► Judge ─► RuleRunner: guards, skip conditions, checks ─► Outcome ─► findings`
+//! `Exchange ─► Judge ─► RuleRunner: guards, skip conditions, checks ─► RuleOutcome ─► findings`
 
 pub(crate) mod evidence;
 pub(super) mod example;

@@ -1,6 +1,6 @@
 //! The process as a job of a shell: asked to stop, stopped, run again, in the foreground or not.
 //!
-//! `SIGTSTP → Input::Stop` · `SIGCONT → Input::Continued` · nothing of it where the system has no such signals
+//! `SIGTSTP → ConsoleInput::Stop` · `SIGCONT → ConsoleInput::Continued` · nothing of it where the system has no such signals
 
 use std::io;
 

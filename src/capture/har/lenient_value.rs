@@ -1,6 +1,6 @@
 //! Values of HAR members that programs write in different types.
 //!
-//! `200 | "200" | 200.0 | null | {…} → Loose`
+//! `200 | "200" | 200.0 | null | {…} → LenientValue`
 
 use std::fmt;
 

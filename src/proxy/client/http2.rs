@@ -71,7 +71,7 @@ enum StreamEnd {
 struct Unflushed(Vec<Arc<ExchangeBuilder>>);
 
 impl Unflushed {
-    /// Polls a connection, which flushes what it has, and tells the drafts what has become of their answers.
+    /// Polls a connection, which flushes what it has, and tells the builders of exchanges what has become of their answers.
     fn poll<T>(&mut self, io: &EofState, poll: impl FnOnce() -> Poll<T>) -> Poll<T> {
         self.0.iter().for_each(|exchange_builder| exchange_builder.begins());
         let before = io.flushes();

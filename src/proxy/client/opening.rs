@@ -1,8 +1,8 @@
 //! The first bytes of a broker's connection tell which version of HTTP it speaks.
 //!
 //! ```text
-//! Wire ─► first bytes ─┬─ the preface of HTTP/2 ─► Opened { http2: true }
-//!                      └─ anything else ─────────► Opened { http2: false }      what was read is read again
+//! Transport ─► first bytes ─┬─ the preface of HTTP/2 ─► DetectedProtocol { http2: true }
+//!                           └─ anything else ─────────► DetectedProtocol { http2: false }      what was read is read again
 //! ```
 //!
 //! That holds with and without TLS: a broker that chose HTTP/2 by ALPN begins with the preface too.

@@ -2,10 +2,10 @@
 //!
 //! ```text
 //! CONNECT answered 200 ─► Tunnel (what was read ahead, then the connection)
-//!     ├─ Intercepted ─► first byte: TLS record? ─┬─ yes ─► handshake ─┬─► client, https
-//!     │                                          │                    └─ failed ─► recorded, with the remedy
-//!     │                                          └─ no ──► client, http
-//!     └─ Through ─► bytes both ways until either side ends, or nothing has passed for the idle time
+//!     ├─ Mitm ─► first byte: TLS record? ─┬─ yes ─► handshake ─┬─► client, https
+//!     │                                   │                    └─ failed ─► recorded, with the remedy
+//!     │                                   └─ no ──► client, http
+//!     └─ Passthrough ─► bytes both ways until either side ends, or nothing has passed for the idle time
 //! ```
 
 use std::io;

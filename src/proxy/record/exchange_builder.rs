@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! new ─┬─ held by the request's Tee ────┐
-//!      ├─ held by the response's Tee ───┼─ the last one lets go ─► Exchange ─► Sink
+//!      ├─ held by the response's Tee ───┼─ the last one lets go ─► Exchange ─► SendPermit
 //!      └─ held by the connection ───────┘      (or the answer's last bytes are out: at once)
 //! ```
 //!
@@ -281,12 +281,12 @@ mod tests {
     #[tokio::test]
     async fn an_exchange_that_is_given_up_comes_behind_one_whose_answer_is_being_written() {
         let (sink, mut exchange_receiver) = sink::channel(2);
-        let mut drafts = Vec::new();
+        let mut builders = Vec::new();
         for id in [1, 2] {
             let place = sink.reserve().await.unwrap();
-            drafts.push(ExchangeBuilder::new(opening(id), place, CancellationToken::new()));
+            builders.push(ExchangeBuilder::new(opening(id), place, CancellationToken::new()));
         }
-        let (given_up, written) = (drafts.pop(), drafts.pop().unwrap());
+        let (given_up, written) = (builders.pop(), builders.pop().unwrap());
         written.answered(ResponseMeta {
             status: 200,
             reason: String::new(),

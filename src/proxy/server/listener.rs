@@ -51,7 +51,7 @@ pub enum ListenerMode {
 impl Listener {
     /// A listener for one upstream, without TLS, open to everybody who can reach it.
     pub fn new(listener: TcpListener, upstream: Arc<dyn Upstream>) -> Self {
-        let on_event = Arc::new(|_: ProxyEvent| tracing::info!("an incident that nobody wants to hear of"));
+        let on_event = Arc::new(|_: ProxyEvent| tracing::info!("an event of the proxy that nobody wants to hear of"));
         let mode = ListenerMode::Upstream(upstream);
         Self {
             listener,

@@ -1,6 +1,6 @@
 //! `expressions.toml`: the named expressions of a rule book.
 //!
-//! `TOML → entries (name, meaning, expression) → Names, for every rule of the book`
+//! `TOML → entries (name, meaning, expression) → NamedExpressions, for every rule of the book`
 
 use std::borrow::Cow;
 use std::path::Path;

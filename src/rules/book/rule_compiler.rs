@@ -1,6 +1,6 @@
 //! The text of a rule file → a rule.
 //!
-//! `TOML → Definition → its expressions, paths and templates compiled → Rule`
+//! `TOML → RuleDefinition → its expressions, paths and templates compiled → Rule`
 
 use std::sync::Arc;
 

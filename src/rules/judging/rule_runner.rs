@@ -1,6 +1,6 @@
 //! Applies the rules of a plan to one exchange.
 //!
-//! `conditions hold ─► no skip_condition ─► each test, of each item ─► Outcome`
+//! `conditions hold ─► no skip_condition ─► each test, of each item ─► RuleOutcome`
 
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! Which Base URI an exchange goes by, where a recording has several booking systems in it.
 //!
 //! ```text
-//! named beforehand, or advertised by dataset sites ─► Bases ─► exchange ─► by its origin, then by its path
+//! named beforehand, or advertised by dataset sites ─► BaseUriResolver ─► exchange ─► by its origin, then by its path
 //! ```
 
 use crate::exchange::Exchange;

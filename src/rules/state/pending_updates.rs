@@ -1,6 +1,6 @@
 //! Calls that succeeded and whose effect a feed has yet to show.
 //!
-//! `call of a flow → Due → page that shows it: done` · `end of the feed, and still due → a rule says so`
+//! `call of a flow → PendingFeedUpdates → page that shows it: done` · `end of the feed, and still due → a rule says so`
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -1,9 +1,9 @@
 //! The way to a host: directly or through another proxy.
 //!
 //! ```text
-//! host, port ─► Proxies: none ──► --resolve, else name look-up ─► TCP
-//!                        one ───► TCP to it, TLS if it is https ─┬─ CONNECT host:port ─► a tunnel
-//!                                                                └─ for http: it is sent requests with whole URLs
+//! host, port ─► UpstreamProxy: none ──► --resolve, else name look-up ─► TCP
+//!                              one ───► TCP to it, TLS if it is https ─┬─ CONNECT host:port ─► a tunnel
+//!                                                                      └─ for http: it is sent requests with whole URLs
 //! ```
 //!
 //! For clients of other machines the addresses of a host are looked at before anything is connected to. Where another

@@ -1,7 +1,7 @@
 //! Which version of HTTP a request goes out with, and the way over HTTP/2.
 //!
 //! ```text
-//! over_http2 ─► find a connection ─► open a stream ─► carry ─┬─► answer
+//! over_http2 ─► find a connection ─► open a stream ─► send_and_await_head ─┬─► answer
 //!      ▲                  └─ speaks HTTP/1.1 only ─► over_http1
 //!      └───── refused, or lost and no harm in sending again ─┘
 //! ```

@@ -4,7 +4,7 @@
 //! find ─┬─ one has room ─────────────────────────────► H2Connection ─► H2StreamPermit (one exchange; dropped at its end)
 //!       ├─ one is being made: all wait for that one ──► H2Connection, or its error for all
 //!       └─ none ─► connect ─┬─ h2 ───────────────────► H2Connection
-//!                           └─ http/1.1 ─────────────► Found::Http1; the connection goes to the other pool
+//!                           └─ http/1.1 ─────────────► PooledConnection::Http1; the connection goes to the other pool
 //! GOAWAY, closed, silent ─► retired: no new exchange; it ends with its last one
 //! ```
 

@@ -1,9 +1,9 @@
 //! One request on a stream of a shared HTTP/2 connection.
 //!
 //! ```text
-//! open ─► Opened ─► carry: send the body ┐ at the same time ─► Response with H2ResponseBody, which goes on with both
-//!   │                     read the head  ┘
-//!   └─ Err: nothing was sent          └─ H2CallError says whether it may be sent again
+//! open ─► OpenStream ─► send_and_await_head: send the body ┐ at the same time ─► Response with H2ResponseBody, which goes on with both
+//!   │                                        read the head  ┘
+//!   └─ Err: nothing was sent      └─ H2CallError says whether it may be sent again
 //! ```
 //!
 //! As over HTTP/1, no task is spawned: whoever waits for the head, and then whoever reads the body, drives both.

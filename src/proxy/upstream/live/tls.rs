@@ -1,6 +1,6 @@
 //! Whom the live client trusts, and who it is.
 //!
-//! `platform roots + PEM files ─► Trusted, Identity ─► Verifier ─► ClientConfig (ring)`
+//! `platform roots + PEM files ─► TrustedCertificates, Identity ─► Verifier ─► ClientConfig (ring)`
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -1,6 +1,6 @@
 //! Events of the proxy's listeners, on their way to the front end.
 //!
-//! `Incident ─► counted (unread) or put into words ─► Event, the same one not twice within a while`
+//! `ProxyEvent ─► counted (unread) or put into words ─► Event, the same one not twice within a while`
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,29 +15,29 @@ const AGAIN: Duration = Duration::from_secs(10);
 /// Most troubles that are remembered for that; past it the oldest may be told too early.
 const REMEMBERED: usize = 64;
 
-/// Tells incidents to a front end.
+/// Tells the proxy's events to a front end.
 pub(crate) fn event_handler(events: EventSender) -> EventHandler {
     let (unread, told) = (AtomicU64::new(0), Mutex::new(Vec::<(ProxyEvent, Instant)>::new()));
-    Arc::new(move |incident| {
-        if let ProxyEvent::Unread { authority } = incident {
+    Arc::new(move |proxy_event| {
+        if let ProxyEvent::Unread { authority } = proxy_event {
             let count = unread.fetch_add(1, Ordering::Relaxed) + 1;
             return events.send(Event::Unread { authority, count });
         }
         let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
         told.retain(|(_, at)| at.elapsed() < AGAIN);
-        if told.iter().any(|(before, _)| *before == incident) {
+        if told.iter().any(|(before, _)| *before == proxy_event) {
             return;
         }
         if told.len() >= REMEMBERED {
             told.remove(0);
         }
-        events.send(Event::Notice(words(&incident)));
-        told.push((incident, Instant::now()));
+        events.send(Event::Notice(words(&proxy_event)));
+        told.push((proxy_event, Instant::now()));
     })
 }
 
-fn words(incident: &ProxyEvent) -> String {
-    match incident {
+fn words(proxy_event: &ProxyEvent) -> String {
+    match proxy_event {
         ProxyEvent::Unread { authority } => format!("{authority} passed unread"),
         ProxyEvent::NoHandshake { client, detail } => format!("no TLS with {client}: {detail}"),
         ProxyEvent::NotUnderstood { client, detail } => {
