@@ -149,7 +149,7 @@ async fn help() {
     for script in ["?↓j↓k", "?⇟↓↓⇞"] {
         assert!(scrolled(script).await.find(" Exchanges · lines 3–15 of ").is_some(), "{script}");
     }
-    assert!(scrolled("?↓q").await.find("lines").is_none(), "any other key closes the help");
+    assert!(scrolled("?↓q").await.find("any other key").is_none(), "any other key closes the help");
     let shown = show(booking(), "?q").await;
     assert!(shown.find("any key closes this").is_none(), "any key closes the help");
     assert_eq!(shown.outcome, ScreenEnd::Shutdown, "q closed the help only");
