@@ -323,9 +323,12 @@ impl ScreenModel {
 
     fn compare(&mut self) {
         let Some(chosen) = self.judged().cloned() else { return self.say("no exchange is selected") };
-        let marked = self.list.marked().iter().rev().find(|&&marked| marked != chosen.index).copied();
-        // Two calls of a booking: C2 and B by default, whichever is selected.
+        let both: Vec<u64> = self.list.marked().iter().copied().collect();
+        let marked = both.iter().rev().find(|&&marked| marked != chosen.index).copied();
         let pair = match self.screen() {
+            // Two that are marked, whatever is selected.
+            _ if both.len() == 2 => Some((both[0], both[1])),
+            // Two calls of a booking: C2 and B by default, whichever is selected.
             Screen::Booking if marked.is_none() => self.booking.quote_and_order(&self.index),
             _ => marked.map(|marked| (marked, chosen.index)),
         };

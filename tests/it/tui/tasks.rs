@@ -412,6 +412,11 @@ async fn marked_exchanges_are_filtered_and_compared() {
     sees(&shown, &["1 exchange · all · /is:marked"]);
     let (shown, _) = after(RunMode::View, dearer(), ":2⏎ Nd").await;
     sees(&shown, &["C2 (exchange 2) → "]);
+    // Two that are marked are compared wherever the selection is: here on the one behind them, and on the first.
+    for keys in [":1⏎ :2⏎ d", ":2⏎ :1⏎ gd"] {
+        let (shown, _) = after(RunMode::View, dearer(), keys).await;
+        sees(&shown, &["C1 (exchange 1) → C2 (exchange 2)"]);
+    }
 }
 
 #[tokio::test(start_paused = true)]
