@@ -312,7 +312,8 @@ impl ExchangeList {
         self.set_filter(self.filter.narrower());
     }
 
-    /// Goes on to the next order. What was selected stays so; the end is followed in the usual order only.
+    /// Goes on to the next order, and selects what comes first in it. Back in the usual order, what was selected stays so; the
+    /// end is followed there only.
     pub(super) fn sort(&mut self) {
         if self.filtering.is_some() {
             return;
@@ -338,6 +339,9 @@ impl ExchangeList {
             }),
         }
         self.shown = numbers.into();
+        if self.order != ListOrder::Number {
+            self.select(0, false);
+        }
     }
 
     pub(super) fn order(&self) -> ListOrder {

@@ -323,8 +323,8 @@ async fn exchanges_are_sorted_and_come_back() {
     };
     for (keys, expected, words) in [
         ("", ['1', '2', '3'], "all · following"),
-        ("s", ['2', '1', '3'], "slowest first · stopped at 3"),
-        ("ss", ['3', '1', '2'], "weightiest first · "),
+        ("s", ['2', '1', '3'], "slowest first · stopped at 2"),
+        ("ss", ['3', '1', '2'], "weightiest first · stopped at 3"),
         ("sss", ['1', '2', '3'], "all · stopped at 3"),
         ("sf", ['1', '2', '3'], "all · following"),
     ] {
@@ -332,6 +332,10 @@ async fn exchanges_are_sorted_and_come_back() {
         assert_eq!(order(&shown), expected, "{keys}\n{}", shown.text());
         sees(&shown, &[words]);
     }
+    // The first is in view, however far down the selection was.
+    let many = (0..200).map(|index| Fake::new(index).took(index + 1).event()).collect();
+    let shown = open_on(100, 40, context(), many, "gs").await;
+    assert_eq!(shown.text().lines().nth(6).map(|row| row.contains(" 200 ")), Some(true), "{}", shown.text());
     // What comes later stands at the end, and numbers still lead to their exchanges.
     let steps = vec![
         Step::Events(events()),
