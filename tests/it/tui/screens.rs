@@ -106,4 +106,10 @@ async fn ascii_only_has_no_other_characters() {
             buffer.content.iter().map(ratatui::buffer::Cell::symbol).filter(|cell| !cell.is_ascii()).collect();
         assert!(other.is_empty(), "{keys}: {other:?}");
     }
+    // Marks can't be taken for letters or digits.
+    let twice = |index| Fake::new(index).stage(Stage::B).finding(wrong_price()).event();
+    let shown = open_on(120, 40, setup, [events(), vec![twice(50), twice(51)]].concat(), "1").await;
+    for words in ["B!*3", "C2X", "feed+"] {
+        assert!(shown.find(words).is_some(), "{words}\n{}", shown.text());
+    }
 }
