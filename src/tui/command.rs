@@ -107,6 +107,20 @@ impl CommandContext {
         }
     }
 
+    /// Its name and the key that leads to it, if it has a number.
+    fn with_number(self) -> Option<String> {
+        let command = match self {
+            P::Bookings => C::Bookings,
+            P::Exchanges => C::Exchanges,
+            P::Findings => C::Findings,
+            P::Coverage => C::Coverage,
+            P::Traffic => C::Traffic,
+            _ => return None,
+        };
+        let entry = TABLE.iter().find(|entry| entry.id == command)?;
+        Some(format!("{} ({})", self.title(), entry.keys.first()?))
+    }
+
     /// What is to be seen there, in a sentence or two.
     pub(super) fn about(self) -> &'static str {
         match self {
@@ -228,6 +242,18 @@ pub(super) const TABLE: &[CommandEntry] = table! {
 /// The command of a key at a place.
 pub(super) fn of_key(key: &str, place: CommandContext) -> Option<Command> {
     at(place).find(|entry| entry.keys.contains(&key)).map(|entry| entry.id)
+}
+
+/// Where a key that means nothing at a place has a meaning, in words.
+pub(super) fn elsewhere(key: &str) -> Option<String> {
+    let entry = TABLE.iter().find(|entry| entry.keys.contains(&key))?;
+    let mut places: Vec<String> = entry.places.iter().filter_map(|place| place.with_number()).collect();
+    if places.is_empty() {
+        places = entry.places.iter().map(|place| place.title().to_owned()).collect();
+    }
+    let last = places.pop()?;
+    let places = if places.is_empty() { last } else { format!("{} and {last}", places.join(", ")) };
+    Some(format!("{key} works on {places}"))
 }
 
 /// The commands that are there, in the order of the table.

@@ -308,7 +308,10 @@ impl ScreenModel {
             command if self.help.is_some() => self.key_in_help(command),
             _ if self.prompt.is_some() => self.answer(key),
             Some(command) => self.run(command),
-            None => {}
+            None if self.place() != self.list_place() && command::of_key(key, self.list_place()).is_some() => {
+                self.say(format!("{key} works in the list (Esc leads there)"));
+            }
+            None => self.word = command::elsewhere(key),
         }
     }
 

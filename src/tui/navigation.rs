@@ -48,6 +48,13 @@ impl ScreenModel {
             {
                 CommandContext::Detail
             }
+            _ => self.list_place(),
+        }
+    }
+
+    /// Where keys are pressed while the list has the focus.
+    pub(super) fn list_place(&self) -> CommandContext {
+        match self.screen() {
             Screen::Bookings => CommandContext::Bookings,
             Screen::Booking => CommandContext::Booking,
             Screen::Exchanges => CommandContext::Exchanges,

@@ -205,6 +205,31 @@ async fn n_without_a_hit_says_so_and_keeps_following() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_key_that_works_elsewhere_says_where() {
+    let view = || RunContext { mode: RunMode::View, ..context() };
+    for (keys, word) in [
+        ("1/", "/ works on Exchanges (2)"),
+        ("1F", "F works on Exchanges (2) and Findings (3)"),
+        ("1s", "s works on Exchanges (2)"),
+        ("1y", "y works on Exchanges (2) and Findings (3)"),
+        ("1m", "m works on Exchanges (2) and Findings (3)"),
+        ("1d", "d works on Exchanges (2)"),
+        ("1⇥", "Tab works on Exchanges (2) and Findings (3)"),
+        ("3/", "/ works on Exchanges (2)"),
+        ("3n", "n works on Bookings (1) and Exchanges (2)"),
+        ("3s", "s works on Exchanges (2)"),
+        ("4f", "f works on Bookings (1) and Exchanges (2)"),
+        ("v", "v works on One exchange"),
+        ("⏎s", "s works in the list (Esc leads there)"),
+    ] {
+        let shown = show_on(80, 24, view(), booking(), keys).await;
+        assert!(shown.find(word).is_some(), "{keys}\n{}", shown.text());
+    }
+    // Keys without any meaning say nothing.
+    assert!(show_on(80, 24, view(), booking(), "Z").await.find("works").is_none());
+}
+
+#[tokio::test(start_paused = true)]
 async fn nothing_in_view_moves_when_old_exchanges_are_let_go() {
     // Without bodies, so that their number counts and not their size.
     let one = Fake::new(0).request_body("").response_body("").judged();
