@@ -19,7 +19,7 @@ use crate::exchange::{Body, Headers};
 use crate::finding::Severity;
 use crate::json::{Document, Value};
 use crate::judged::Judged;
-use crate::text;
+use crate::text::{self, SafeText, safe};
 
 /// Most leaves of a message that are compared.
 const MAX_LEAVES: usize = 5_000;
@@ -148,6 +148,26 @@ impl ComparisonPage {
     }
 }
 
+/// Two values in so many columns, each with half of them or what the other leaves. Where one is cut, the part that differs
+/// is shown.
+fn clip_to_difference(first: &str, second: &str, columns: usize) -> (SafeText, SafeText) {
+    let (first, second) = (text::visible(first), text::visible(second));
+    let half = columns / 2;
+    let room = half.max(columns.saturating_sub(second.width())).min(first.width());
+    let rest = columns.saturating_sub(room);
+    let same = first.char_indices().zip(second.chars()).find(|((_, one), other)| one != other);
+    let same = same.map_or(first.len().min(second.len()), |((at, _), _)| at);
+    (clip_around(&first, same, room), clip_around(&second, same, rest))
+}
+
+/// The text in so many columns: where it is cut, from a little before a byte on.
+fn clip_around(text: &str, at: usize, columns: usize) -> SafeText {
+    let (before, behind) = text.split_at(text.floor_char_boundary(at));
+    // A third stands before the difference, or what is left of the columns behind it.
+    let ahead = (columns / 3).max(columns.saturating_sub(text::width(behind))).min(text::width(before));
+    safe![text::clip_start(before, ahead), text::clip(behind, columns.saturating_sub(ahead))]
+}
+
 fn section_rows(section: &ComparedMessages, width: usize) -> Vec<Row> {
     let mut page = Vec::new();
     let differences = match &section.differences {
@@ -176,12 +196,8 @@ fn section_rows(section: &ComparedMessages, width: usize) -> Vec<Row> {
             .with(TextStyle::Name, &text::clip_middle(at, pointer).pad(pointer + 2));
         page.push(match (first, second) {
             (Some(first), Some(second)) => {
-                let half = room.saturating_sub(3) / 2;
-                let first = text::clip_middle(first, half);
-                let rest = room.saturating_sub(3 + first.width());
-                row.with(TextStyle::Dim, &first)
-                    .with(TextStyle::Dim, " → ")
-                    .with(TextStyle::Plain, &text::clip_middle(second, rest))
+                let (first, second) = clip_to_difference(first, second, room.saturating_sub(3));
+                row.with(TextStyle::Dim, &first).with(TextStyle::Dim, " → ").with(TextStyle::Plain, &second)
             }
             (Some(value), None) | (None, Some(value)) => row.with(TextStyle::Plain, &text::clip_middle(value, room)),
             (None, None) => row,
@@ -200,6 +216,29 @@ pub(super) fn draw(model: &ScreenModel, area: Rect, buffer: &mut Buffer) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn two_cut_values_show_where_they_differ() {
+        let clipped = |first: &str, second: &str, columns| {
+            let (first, second) = clip_to_difference(first, second, columns);
+            (first.to_string(), second.to_string())
+        };
+        let value = |part: &str| format!("https://sandbox.example.com/{part}/orders/4f2-f31a9b728255");
+        let (first, second) = clipped(&value("one-seller"), &value("other-seller"), 40);
+        assert_eq!((first.as_str(), second.as_str()), ("…com/one-seller/ord…", "…com/other-seller/o…"));
+        // At the end, and at the beginning.
+        let (first, second) = clipped(&format!("{}1", value("a")), &format!("{}2", value("a")), 30);
+        assert!(first.ends_with("b7282551") && second.ends_with("b7282552"), "{first} {second}");
+        let (first, second) = clipped(&format!("x{}", value("a")), &format!("y{}", value("a")), 30);
+        assert!(first.starts_with("xhttps") && second.starts_with("yhttps"), "{first} {second}");
+        // What fits is whole, and the other gets what is left.
+        assert_eq!(clipped("14.99", "19.99", 13), ("14.99".into(), "19.99".into()));
+        assert_eq!(clipped("1", "a longer one", 13), ("1".into(), "a longer one".into()));
+        for columns in 0..60 {
+            let (first, second) = clipped(&value("日本"), &value("日木"), columns);
+            assert!(text::width(&first) + text::width(&second) <= columns, "{columns}: {first} {second}");
+        }
+    }
 
     #[test]
     fn what_was_added_went_and_changed() {

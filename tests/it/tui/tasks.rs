@@ -159,6 +159,20 @@ async fn one_booking_and_its_c2_against_its_b_in_three_keys() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_comparison_shows_what_differs_in_long_values() {
+    let order = |id: &str| format!(r#"{{"@id":"https://sandbox.example.com/api/openbooking/{id}/orders/{UUID}"}}"#);
+    let events = vec![
+        Fake::new(0).response_body(order("quote-of-one")).event(),
+        Fake::new(1).stage(Stage::B).response_body(order("order-of-two")).event(),
+    ];
+    for width in [80, 120] {
+        let context = RunContext { mode: RunMode::View, ..fake::context() };
+        let shown = open_on(width, 24, context, events.clone(), "1⏎d").await;
+        sees(&shown, &["~ /@id", "quote-of-one", "order-of-two"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn only_the_booking_systems_failures_in_three_keys() {
     let (shown, _) = after(RunMode::Live, booking(), "2FF").await;
     sees(&shown, &["1 exchange · the booking system's failures"]);
