@@ -29,7 +29,11 @@ impl Effects {
     /// Begins one that is done outside of the terminal.
     pub(super) fn start(&mut self, effect: Effect) {
         if self.running.len() >= MOST {
-            self.refused = Some(EffectReply::Word("too much is under way; try again in a moment".to_owned()));
+            let word = "too much is under way; try again in a moment".to_owned();
+            self.refused = Some(match effect {
+                Effect::Export(export) => EffectReply::Exported(export, word),
+                _ => EffectReply::Word(word),
+            });
             return;
         }
         let services = Arc::clone(&self.services);
@@ -46,7 +50,7 @@ impl Effects {
                 Some(Ok(Some(reply))) => return reply,
                 Some(Ok(None)) => {}
                 Some(Err(error)) => {
-                    return EffectReply::Word(format!("that failed by a fault of Umpire itself: {error}"));
+                    return EffectReply::Panicked(format!("that failed by a fault of Umpire itself: {error}"));
                 }
                 None => std::future::pending().await,
             }
@@ -58,7 +62,10 @@ fn perform(services: &dyn Services, effect: Effect) -> Option<EffectReply> {
     let told = |said: Result<String, String>| Some(EffectReply::Word(said.unwrap_or_else(|error| error)));
     match effect {
         Effect::Open(address) => told(services.open(&address)),
-        Effect::Export(export) => told(services.export(&export)),
+        Effect::Export(export) => {
+            let said = services.export(&export);
+            Some(EffectReply::Exported(export, said.unwrap_or_else(|error| error)))
+        }
         Effect::SetAside { finding, count, reason, expires } => {
             let said = services.set_aside(&finding, count, &reason, expires);
             Some(EffectReply::SetAside(said.unwrap_or_else(|error| error), services.known()))

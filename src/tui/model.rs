@@ -26,7 +26,7 @@ use super::index::Index;
 use super::keys::MouseAction;
 use super::layout::{LayoutInput, ListArrangement, ScreenLayout};
 use super::prompt::Prompt;
-use super::services::{Effect, EffectReply, FaultState, KnownFinding};
+use super::services::{Effect, EffectReply, Export, FaultState, KnownFinding};
 use super::status::Status;
 use super::traffic::TrafficScreen;
 use super::under_way::UnderWay;
@@ -139,6 +139,8 @@ pub(super) struct ScreenModel {
     pub(super) shown_subject: Option<(u64, Option<usize>)>,
     /// Two exchanges that are compared when they have been read back.
     pub(super) to_compare: Option<(u64, u64)>,
+    /// The exports under way.
+    pub(super) exports: Vec<Export>,
     /// Findings that are set aside; `None` before anybody wanted to know.
     pub(super) known: Option<Vec<KnownFinding>>,
     /// Bytes of the recording on disk, and when that was asked for.
@@ -190,6 +192,7 @@ impl ScreenModel {
             fetched: VecDeque::new(),
             shown_subject: None,
             to_compare: None,
+            exports: Vec::new(),
             known: None,
             size: None,
             measured: Timestamp::UNIX_EPOCH,
@@ -216,6 +219,14 @@ impl ScreenModel {
             ScreenInput::Key(key) => self.key(&key),
             ScreenInput::Pointer(pointer) => self.pointer(pointer),
             ScreenInput::Reply(EffectReply::Word(word)) => self.word = Some(word),
+            ScreenInput::Reply(EffectReply::Exported(export, word)) => {
+                self.exports.retain(|under_way| *under_way != export);
+                self.word = Some(word);
+            }
+            ScreenInput::Reply(EffectReply::Panicked(word)) => {
+                self.exports.clear();
+                self.word = Some(word);
+            }
             ScreenInput::Reply(EffectReply::Faults(faults)) => self.faults = faults,
             ScreenInput::Reply(EffectReply::Page(page)) => self.detail.take(*page),
             ScreenInput::Reply(EffectReply::PageRead(page, read)) => self.archive.take(page, read),

@@ -417,7 +417,14 @@ impl ScreenModel {
         };
         match export {
             Export::Exchanges(indexes) if indexes.is_empty() => self.say("nothing is selected"),
-            export => self.ask(Effect::Export(export)),
+            export if self.exports.contains(&export) => {
+                self.say(format!("this {} is being made already …", export.noun()));
+            }
+            export => {
+                self.say(format!("making the {} …", export.noun()));
+                self.exports.push(export.clone());
+                self.ask(Effect::Export(export));
+            }
         }
     }
 }

@@ -179,7 +179,8 @@ fn answer(effect: Effect) -> Option<ScreenInput> {
         }
         Effect::ReadPage(page) => EffectReply::PageRead(page, Err(EVIL.to_owned())),
         Effect::Fetch(index) => EffectReply::Fetched(index, Err(EVIL.to_owned())),
-        Effect::Open(_) | Effect::Export(_) | Effect::SetAside { .. } => EffectReply::Word(EVIL.to_owned()),
+        Effect::Export(export) => EffectReply::Exported(export, EVIL.to_owned()),
+        Effect::Open(_) | Effect::SetAside { .. } => EffectReply::Word(EVIL.to_owned()),
         _ => return None,
     };
     Some(ScreenInput::Reply(reply))

@@ -56,6 +56,16 @@ pub enum Export {
     Bundle(String),
 }
 
+impl Export {
+    /// What is made, in words.
+    pub(super) fn noun(&self) -> &'static str {
+        match self {
+            Self::Exchanges(_) => "HAR file",
+            Self::Bundle(_) => "bundle",
+        }
+    }
+}
+
 /// A search for exchanges in the whole recording.
 #[derive(Debug, Clone)]
 pub struct ExchangeSearch {
@@ -192,6 +202,10 @@ pub(super) enum Effect {
 pub(super) enum EffectReply {
     /// In words.
     Word(String),
+    /// What came of an export, in words.
+    Exported(Export, String),
+    /// Something failed by a fault of Umpire itself, in words; it is not known what.
+    Panicked(String),
     Faults(Vec<FaultState>),
     Page(Box<super::page::DetailPage>),
     /// The bytes of the recording on disk.

@@ -302,6 +302,69 @@ async fn exporting_what_is_selected_in_two_keys() {
     assert_eq!(calls, [format!("exported Bundle(\"{UUID}\")")]);
 }
 
+/// An outside world in which no export comes to its end before the sender is dropped.
+struct Slow(Told, Mutex<std::sync::mpsc::Receiver<()>>);
+
+impl Services for Slow {
+    fn export(&self, export: &Export) -> Result<String, String> {
+        let said = self.0.export(export);
+        let _dropped = self.1.lock().unwrap().recv();
+        said
+    }
+
+    fn open(&self, address: &str) -> Result<String, String> {
+        self.0.open(address)
+    }
+
+    fn set_aside(&self, finding: &Finding, count: u64, reason: &str, expires: Date) -> Result<String, String> {
+        self.0.set_aside(finding, count, reason, expires)
+    }
+
+    fn exchange(&self, index: u64) -> Result<Arc<Judged>, String> {
+        self.0.exchange(index)
+    }
+
+    fn exchanges(&self, from: u64, most: u64) -> Result<Vec<Arc<Judged>>, String> {
+        self.0.exchanges(from, most)
+    }
+
+    fn search(&self, search: &ExchangeSearch) -> Result<SearchSlice, String> {
+        self.0.search(search)
+    }
+
+    fn size(&self) -> Option<u64> {
+        None
+    }
+
+    fn known(&self) -> Vec<KnownFinding> {
+        Vec::new()
+    }
+
+    fn faults(&self) -> Vec<FaultState> {
+        Vec::new()
+    }
+
+    fn arm(&self, _fault: usize, _armed: bool) {}
+}
+
+// The clock runs: it would stand still while the export does.
+#[tokio::test]
+async fn an_export_under_way_says_so_and_is_not_made_twice() {
+    for (keys, word) in [
+        ("xb", "making the bundle …"),
+        ("xbxb", "this bundle is being made already …"),
+        ("2xe", "making the HAR file …"),
+        ("2xexe", "this HAR file is being made already …"),
+    ] {
+        let (_sender, receiver) = std::sync::mpsc::channel();
+        let services = Arc::new(Slow(Told::default(), Mutex::new(receiver)));
+        let setup = Setup { services: Arc::<Slow>::clone(&services), ..fake::context().into() };
+        let shown = open_on(100, 40, setup, dearer(), keys).await;
+        sees(&shown, &[word]);
+        assert!(services.0.calls.lock().unwrap().len() <= 1, "{keys}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn latencies_and_errors_over_time_in_one_key() {
     let (shown, _) = after(RunMode::View, faulty(), "5").await;
