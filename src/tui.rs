@@ -253,7 +253,7 @@ async fn run_in<C: Console>(
     // To stop it would stop traffic.
     let carries_traffic = setup.context.mode.carries_traffic();
     let clock = setup.clock;
-    let mut model = ScreenModel::new(setup.context, setup.bell);
+    let mut model = ScreenModel::new(setup.context, setup.bell, clock());
     let mut effects = Effects::new(setup.services);
     let (mut open, mut changed, mut next_frame, mut drawn) = (true, true, Instant::now(), Instant::now());
     // While the terminal is somebody else's: when to look again.
@@ -330,6 +330,7 @@ async fn run_in<C: Console>(
                 changed = true;
                 let (mut next, begun) = (event, Instant::now());
                 open = next.is_some();
+                model.update(if open { ScreenInput::Time(clock()) } else { ScreenInput::End });
                 for _ in 0..BATCH {
                     let Some(event) = next.take() else { break };
                     asked.extend(model.update(ScreenInput::Event(event)));

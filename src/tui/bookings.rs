@@ -69,7 +69,10 @@ pub(super) fn draw(model: &ScreenModel, area: Rect, buffer: &mut Buffer) {
     let BookingsScreen { cursor, rows } = &model.bookings;
     let bookings = &model.index.bookings;
     let mut spans = vec![span(TextStyle::Bold, format!(" {} ", text::count(bookings.len() as u64, "booking")))];
-    spans.push(if cursor.following {
+    spans.push(if model.status.is_read() {
+        // Nothing comes that could be followed.
+        span(TextStyle::Dim, format!("· at {}", cursor.at + 1))
+    } else if cursor.following {
         match model.status.lag_seconds() {
             0 => span(TextStyle::Good, "· following"),
             lag => span(TextStyle::Of(Severity::Warning), format!("· following, {lag} s behind")),

@@ -136,6 +136,9 @@ fn head(model: &ScreenModel, area: Rect, buffer: &mut Buffer) {
     }
     let lag = model.status.lag_seconds();
     spans.push(match list.selected() {
+        // Nothing comes that could be followed.
+        Some((_, judged)) if model.status.is_read() => span(TextStyle::Name, format!("at {}", judged.number())),
+        None if model.status.is_read() => span(TextStyle::Dim, "none selected"),
         _ if list.following() && lag > 0 => {
             span(TextStyle::Of(Severity::Warning), format!("following, {lag} s behind"))
         }

@@ -46,6 +46,10 @@ const SLICE: Duration = Duration::from_millis(5);
 pub(super) enum ScreenInput {
     /// Something has happened in the pipeline.
     Event(Event),
+    /// No more events come.
+    End,
+    /// It is this time: for what comes next.
+    Time(Timestamp),
     /// So many events have been dropped on their way so far.
     NotShown(u64),
     /// A key was pressed, named as in the table of commands.
@@ -152,7 +156,7 @@ pub(super) struct ScreenModel {
 }
 
 impl ScreenModel {
-    pub(super) fn new(context: RunContext, bell: bool) -> Self {
+    pub(super) fn new(context: RunContext, bell: bool, now: Timestamp) -> Self {
         let mut list = ExchangeList::new();
         let first = if context.mode == RunMode::View {
             list.stop_at_first_failure();
@@ -161,7 +165,7 @@ impl ScreenModel {
             Screen::Bookings
         };
         Self {
-            status: Status::new(context),
+            status: Status::new(context, now),
             list,
             index: Index::default(),
             under_way: UnderWay::default(),
@@ -188,7 +192,7 @@ impl ScreenModel {
             history: Vec::new(),
             help: None,
             layout: ScreenLayout::default(),
-            now: Timestamp::UNIX_EPOCH,
+            now,
             fetched: VecDeque::new(),
             shown_subject: None,
             to_compare: None,
@@ -207,6 +211,8 @@ impl ScreenModel {
             ScreenInput::Word(word) => self.say(word),
             ScreenInput::Pasted(text) => self.paste(&text),
             ScreenInput::Event(event) => self.event(event),
+            ScreenInput::End => self.status.ended = true,
+            ScreenInput::Time(now) => self.now = now,
             ScreenInput::NotShown(count) => {
                 // Whose end was dropped would be under way for ever.
                 if count > self.status.not_shown {
@@ -282,7 +288,7 @@ impl ScreenModel {
             }
             Event::Coverage(coverage) => self.status.coverage = Some(coverage),
             Event::Unread { authority, count } => self.status.unread = Some((authority, count)),
-            Event::Notice(notice) => self.status.notice(notice),
+            Event::Notice(notice) => self.status.notice(self.now, notice),
         }
     }
 

@@ -205,7 +205,7 @@ fn ten_thousand_random_keys_over_a_hostile_recording() {
             warnings: vec![EVIL.to_owned()],
             settings: None,
         };
-        let mut model = ScreenModel::new(context, true);
+        let mut model = ScreenModel::new(context, true, Timestamp::UNIX_EPOCH);
         let (mut index, mut size) = (0, Size::new(80, 24));
         let mut terminal = Terminal::new(TestBackend::new(size.width, size.height)).unwrap();
         for _ in 0..12 {

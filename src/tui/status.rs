@@ -5,6 +5,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use crate::coverage::Coverage;
 use crate::event::{Progress, RecordingStatus, RunContext, RunMode};
 use crate::finding::{FindingTally, VerdictCounts};
@@ -18,8 +20,10 @@ const MAX_NOTICES: usize = 1_000;
 pub(super) struct Status {
     pub(super) context: RunContext,
     pub(super) recording: Option<RecordingStatus>,
-    /// The notices, the newest last.
-    pub(super) notices: VecDeque<String>,
+    /// The notices and when they came, the newest last.
+    pub(super) notices: VecDeque<(Timestamp, String)>,
+    /// No more events come.
+    pub(super) ended: bool,
     /// The latest host that passed unread, and how many have.
     pub(super) unread: Option<(String, u64)>,
     pub(super) tally: FindingTally,
@@ -37,13 +41,14 @@ pub(super) struct Status {
 }
 
 impl Status {
-    pub(super) fn new(context: RunContext) -> Self {
+    pub(super) fn new(context: RunContext, now: Timestamp) -> Self {
         // Until there is something else to say.
-        let notices = context.settings.as_ref().map(|settings| format!("settings of {settings}"));
+        let notices = context.settings.as_ref().map(|settings| (now, format!("settings of {settings}")));
         Self {
             context,
             recording: None,
             notices: notices.into_iter().collect(),
+            ended: false,
             unread: None,
             tally: FindingTally::default(),
             exchanges: 0,
@@ -65,12 +70,17 @@ impl Status {
         judged.not_judged.iter().for_each(|missing| self.verdicts.add_not_judged(&missing.because, 1));
     }
 
-    /// Takes one more notice in.
-    pub(super) fn notice(&mut self, notice: String) {
+    /// Takes one more notice in, which has come now.
+    pub(super) fn notice(&mut self, now: Timestamp, notice: String) {
         if self.notices.len() >= MAX_NOTICES {
             self.notices.pop_front();
         }
-        self.notices.push_back(notice);
+        self.notices.push_back((now, notice));
+    }
+
+    /// True if all of a recording has been read, and nothing more comes.
+    pub(super) fn is_read(&self) -> bool {
+        self.ended && self.context.mode == RunMode::View
     }
 
     /// How long the oldest exchange that is not judged has waited, in whole seconds.

@@ -191,6 +191,7 @@ fn state(model: &ScreenModel) -> Line<'_> {
             let words = format!(" ‼ NOT RECORDING, {missed} missed: {}", text::visible(reason));
             return Line::styled(words, Style::new());
         }
+        (_, _, RunMode::View) if model.status.is_read() => vec![],
         (_, _, RunMode::View) => vec![span(TextStyle::Dim, " reading")],
         (Some(RecordingStatus::Removed { .. }), ..) => vec![span(TextStyle::Dim, " ○ nothing was recorded")],
         (Some(RecordingStatus::On { .. }), ..) | (None, Some(_), _) => {
@@ -239,7 +240,7 @@ fn more(model: &ScreenModel) -> Line<'_> {
         spans.push(span(TextStyle::Of(Severity::Warning), format!(" ‼ {} ", text::clip(&little, 200))));
     }
     // The demo tells its story here, a live run what needs attention; where it is kept matters less.
-    if let Some(notice) = model.status.notices.back() {
+    if let Some((_, notice)) = model.status.notices.back() {
         let ink = match model.status.context.mode {
             RunMode::Demo => TextStyle::Bold,
             RunMode::View => TextStyle::Plain,

@@ -98,8 +98,18 @@ pub async fn show_on(width: u16, height: u16, context: RunContext, events: Vec<E
 /// Shows the events, then presses each key with a frame after it; shuts down if no key has quit. With the clock paused (`start_paused`),
 /// no test waits for a frame.
 pub async fn open_on(width: u16, height: u16, setup: impl Into<Setup>, events: Vec<Event>, script: &str) -> Shown {
+    open_with(width, height, setup.into(), events, script, true).await
+}
+
+/// As [`open_on`], where no more events can come.
+pub async fn show_all(width: u16, height: u16, setup: impl Into<Setup>, events: Vec<Event>, script: &str) -> Shown {
+    open_with(width, height, setup.into(), events, script, false).await
+}
+
+async fn open_with(width: u16, height: u16, setup: Setup, events: Vec<Event>, script: &str, may_grow: bool) -> Shown {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
     let (sender, receiver) = mpsc::channel(events.len().max(1));
+    let _open = may_grow.then(|| sender.clone());
     for event in events {
         sender.try_send(event).unwrap();
     }
@@ -148,6 +158,7 @@ pub async fn show_steps(width: u16, height: u16, context: RunContext, steps: Vec
     let stop = shutdown.clone();
     let first = if context.mode == RunMode::View { "" } else { "2" };
     let steps = std::iter::once(Step::Keys(first)).chain(steps).collect();
+    let _open = sender.clone();
     let play = played(steps, sender);
     let end = async move {
         stop.cancel();

@@ -33,7 +33,9 @@ fn events() -> Vec<Event> {
 async fn at_three_sizes(mode: RunMode, events: Vec<Event>, keys: &str) -> String {
     let mut all = String::new();
     for (width, height) in [(80, 24), (120, 40), (200, 60)] {
-        let shown = open_on(width, height, RunContext { mode, ..fake::context() }, events.clone(), keys).await;
+        let clock = Arc::new(|| "2026-12-01T09:30:05Z".parse().unwrap());
+        let setup = umpire::tui::Setup { clock, ..RunContext { mode, ..fake::context() }.into() };
+        let shown = open_on(width, height, setup, events.clone(), keys).await;
         all.extend([format!("{width}×{height}\n{}\n", shown.text())]);
     }
     all
@@ -99,7 +101,7 @@ async fn ascii_only_has_no_other_characters() {
         theme: umpire::tui::Theme::Ascii,
         ..RunContext { mode: RunMode::View, ..fake::context() }.into()
     };
-    for keys in ["", "1", "3", "4", "5", "⏎⏎", "?", ":c"] {
+    for keys in ["", "1", "3", "4", "5", "⏎⏎", "?", ":c", "E"] {
         let shown = open_on(120, 40, setup.clone(), events(), keys).await;
         let buffer = shown.terminal.backend().buffer();
         let other: Vec<&str> =

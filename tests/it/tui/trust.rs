@@ -7,7 +7,7 @@ use umpire::event::{Event, Progress, RecordingStatus, RequestUnderWay, RunContex
 use umpire::openbooking::Stage;
 use umpire::tui::ScreenEnd;
 
-use crate::fake::screen::{Shown, Step, booking, ctrl, open_on, paste, show, show_on, show_steps};
+use crate::fake::screen::{Shown, Step, booking, ctrl, open_on, paste, show, show_all, show_on, show_steps};
 use crate::fake::{Fake, context, wrong_price};
 
 /// What the recorder tells: so many recorded and judged, and the oldest that waits has waited so many seconds.
@@ -56,6 +56,20 @@ async fn a_recording_of_which_little_was_judged_says_so() {
     assert!(!shown.text().contains(" ok "), "{}", shown.text());
     let shown = show_on(120, 24, view(), booking(), "").await;
     assert!(shown.find("little was judged").is_none(), "{}", shown.text());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recording_that_was_read_to_its_end_can_not_be_followed() {
+    let view = || RunContext { mode: RunMode::View, ..context() };
+    for keys in ["", "g", "G", "1"] {
+        let growing = show_on(80, 24, view(), booking(), keys).await;
+        assert!(growing.find(" reading ").is_some(), "{}", growing.text());
+        let shown = show_all(80, 24, view(), booking(), keys).await;
+        for words in ["reading", "follows", "following", "stopped"] {
+            assert!(shown.find(words).is_none(), "{keys}: {words}\n{}", shown.text());
+        }
+        assert!(shown.find(" · at ").is_some(), "{}", shown.text());
+    }
 }
 
 #[tokio::test(start_paused = true)]
