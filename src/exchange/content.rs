@@ -13,7 +13,7 @@ const MAX_KEPT: usize = 1 << 20;
 
 /// The decoded copy of a body, for as long as it is needed. Copies of the body have none, and it makes no difference between two.
 #[derive(Default)]
-pub struct DecodedCopy(Mutex<Option<Decoded>>);
+pub struct DecodedCopy(Mutex<Option<Box<Decoded>>>);
 
 /// What some bytes are in some content codings. It has hold of the bytes, so that no others can be where these are.
 struct Decoded {
@@ -23,7 +23,7 @@ struct Decoded {
 }
 
 impl DecodedCopy {
-    fn lock(&self) -> MutexGuard<'_, Option<Decoded>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Box<Decoded>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -56,12 +56,12 @@ impl Body {
                 && kept.bytes.as_ptr() == self.bytes.as_ptr()
                 && kept.bytes.len() == self.bytes.len()
         };
-        if let Some(kept) = kept.as_ref().filter(is_of) {
+        if let Some(kept) = kept.as_deref().filter(is_of) {
             return kept.content.clone();
         }
         let content = decode(&self.bytes, headers).map(|content| Bytes::from(content.into_owned())).map_err(Arc::new);
         if content.as_ref().map_or(0, Bytes::len) <= MAX_KEPT {
-            *kept = Some(Decoded { bytes: self.bytes.clone(), codings, content: content.clone() });
+            *kept = Some(Box::new(Decoded { bytes: self.bytes.clone(), codings, content: content.clone() }));
         }
         content
     }
@@ -78,8 +78,8 @@ impl Body {
         self.bytes = Bytes::from(coded);
         self.release_content();
         if content.len() <= MAX_KEPT {
-            *self.decoded.lock() =
-                Some(Decoded { bytes: self.bytes.clone(), codings, content: Ok(Bytes::from(content)) });
+            let content = Ok(Bytes::from(content));
+            *self.decoded.lock() = Some(Box::new(Decoded { bytes: self.bytes.clone(), codings, content }));
         }
         true
     }

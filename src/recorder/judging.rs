@@ -288,7 +288,9 @@ impl LiveJudge {
                 self.events.send(Event::Exchange(Arc::new(unjudged)));
             }
         }
-        notices.into_iter().for_each(|notice| self.events.send(Event::Notice(notice)));
+        for notice in notices {
+            self.events.send(Event::Notice(notice));
+        }
     }
 
     fn verdicts(&mut self, exchange: Arc<Exchange>, index: Option<u64>) {

@@ -132,7 +132,9 @@ mod tests {
 
     fn after(text: &str, keys: &[&str]) -> String {
         let mut line = LineEditor::new(text);
-        keys.iter().for_each(|key| line.press(key));
+        for key in keys {
+            line.press(key);
+        }
         line.shown(80).to_string()
     }
 

@@ -102,10 +102,10 @@ fn lines(place: CommandContext, width: usize, height: usize) -> Vec<Line<'static
         span(TextStyle::Plain, " suggestion"),
     ];
     if super::width(&sides) + super::width(&signs) <= width {
-        lines.push(Line::from_iter(sides.into_iter().chain(signs)));
+        lines.push(sides.into_iter().chain(signs).collect());
     } else {
         let margin = std::iter::once(span(TextStyle::Plain, " "));
-        lines.extend([Line::from(sides), Line::from_iter(margin.chain(signs))]);
+        lines.extend([Line::from(sides), margin.chain(signs).collect()]);
     }
     let entry_lines = |(entry, keys): (&command::CommandEntry, Vec<&str>)| {
         let keys = keys.join(" ");
