@@ -107,24 +107,21 @@ fn ascii(symbol: &str) -> Option<&'static str> {
     Some(match symbol {
         "─" | "━" | "–" | "▃" | "▄" => "-",
         "│" | "▌" | "▏" => "|",
-        "┌" | "┐" | "└" | "┘" | "├" | "┤" | "╰" => "+",
-        // No letters, digits or signs of findings: they stand beside such.
+        "✓" | "┌" | "┐" | "└" | "┘" | "├" | "┤" | "╰" => "+",
+        // No lower-case letters: words stand in front of these.
         "✗" => "X",
-        "×" => "*",
-        "✓" => "+",
+        "×" | "●" => "*",
+        "‼" | "▇" | "█" => "#",
         "↓" => "v",
         "·" | "░" => ".",
         "µ" => "u",
         "…" => "~",
         "→" | "▸" => ">",
         "←" | "◀" => "<",
-        "●" => "*",
         "○" => "o",
-        "‼" => "!",
         "↑" => "^",
         "▁" | "▂" => "_",
         "▅" | "▆" => "=",
-        "▇" | "█" => "#",
         _ => return None,
     })
 }
@@ -236,6 +233,17 @@ mod tests {
         for theme in Theme::ALL {
             assert_eq!(Theme::from_name(theme.as_str()), Some(theme));
         }
+    }
+
+    #[test]
+    fn marks_of_rows_stay_apart_in_ascii() {
+        let marks = Severity::ALL.map(sign).into_iter().chain(["‼", "×", "…"]);
+        let plain: std::collections::HashSet<&str> = marks.map(|mark| ascii(mark).unwrap_or(mark)).collect();
+        assert_eq!(plain.len(), Severity::ALL.len() + 3, "{plain:?}");
+        assert!(
+            plain.iter().all(|mark| mark.is_ascii() && !mark.contains(|one: char| one.is_lowercase())),
+            "{plain:?}"
+        );
     }
 
     #[test]
