@@ -182,11 +182,16 @@ async fn hung_up(looks: &mut Interval) -> io::Error {
     loop {
         looks.tick().await;
         if job::has_hung_up() {
-            return match job::park_reader() {
-                Ok(()) => io::Error::other("the terminal is gone"),
-                Err(error) => error,
-            };
+            return gone();
         }
+    }
+}
+
+/// Keeps the reader of a terminal that has hung up from reading on without end; the error to end with.
+fn gone() -> io::Error {
+    match job::park_reader() {
+        Ok(()) => io::Error::other("the terminal is gone"),
+        Err(error) => error,
     }
 }
 
@@ -226,7 +231,12 @@ impl KeyReader {
 
 impl Console for OwnTerminal {
     fn draw(&mut self, model: &mut ScreenModel, now: Timestamp) -> Result<Vec<Effect>, TuiError> {
-        let (effects, links) = draw(&mut self.screen.terminal, model, now, self.screen.theme, self.screen.in_colours)?;
+        let drawn = draw(&mut self.screen.terminal, model, now, self.screen.theme, self.screen.in_colours);
+        let (effects, links) = match drawn {
+            // A frame came before it was seen that the terminal is gone.
+            Err(_) if job::has_hung_up() => return Err(TuiError::Input(gone())),
+            drawn => drawn?,
+        };
         self.screen.link(links).map_err(|error| TuiError::Draw(error.into()))?;
         Ok(effects)
     }

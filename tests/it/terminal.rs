@@ -270,7 +270,7 @@ fn a_view_is_suspended_and_comes_back_with_everything_on_it() {
         assert!(terminal.is_raw());
         // Keys work at once, and are not echoed.
         terminal.press("?");
-        terminal.until("this)");
+        terminal.until("closes");
         terminal.press("?");
     }
     terminal.press("q");
@@ -381,7 +381,7 @@ fn without_colours_bold_and_reverse_stay() {
     let mut terminal = Terminal::run(folder.path(), "NO_COLOR=1 exec umpire view a.db");
     let mut written = terminal.until("look-for-me");
     terminal.press("?");
-    written += &terminal.until("this)");
+    written += &terminal.until("closes");
     terminal.press("qq");
     written += &terminal.until(LEAVE);
     assert!(terminal.end().success());
@@ -517,7 +517,7 @@ fn a_terminal_that_is_resized_all_the_time_shows_the_screen() {
     terminal.resize(100, 30);
     // All of it is written, not only what differs from before.
     terminal.press("?\x0c");
-    let written = terminal.until("this)");
+    let written = terminal.until("closes");
     assert!(!written.contains("panicked"), "{written}");
     terminal.press(" 1qq");
     assert!(terminal.end().success());
