@@ -356,7 +356,7 @@ async fn an_export_under_way_says_so_and_is_not_made_twice() {
         ("2xe", "making the HAR file …"),
         ("2xexe", "this HAR file is being made already …"),
     ] {
-        let (_sender, receiver) = std::sync::mpsc::channel();
+        let (_sender, receiver) = std::sync::mpsc::sync_channel(1);
         let services = Arc::new(Slow(Told::default(), Mutex::new(receiver)));
         let setup = Setup { services: Arc::<Slow>::clone(&services), ..fake::context().into() };
         let shown = open_on(100, 40, setup, dearer(), keys).await;
