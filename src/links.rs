@@ -91,7 +91,7 @@ impl LinkMedia {
 
 /// A link.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Link {
+pub(crate) struct FoundLink {
     /// JSON pointer of it; within a page of HTML that of its JSON-LD, whose number is told before it; of a header field
     /// its name (`field Location`), with the number of the link where there may be several (`field Link 2`).
     pub at: String,
@@ -102,7 +102,7 @@ pub(crate) struct Link {
 }
 
 /// The links of a message that go to `origin`. What can't be read has none.
-pub(crate) fn find(content: &[u8], media: LinkMedia, origin: &Origin) -> Vec<Link> {
+pub(crate) fn find(content: &[u8], media: LinkMedia, origin: &Origin) -> Vec<FoundLink> {
     let mut links = Vec::new();
     match media {
         LinkMedia::Json => find_in_json(content, 0, "", origin, &mut links),
@@ -122,10 +122,10 @@ pub(crate) fn find(content: &[u8], media: LinkMedia, origin: &Origin) -> Vec<Lin
 }
 
 /// The message, or the value of a field, with these links going to `origin` (such as `http://127.0.0.1:8080`) instead; nothing else changes.
-pub(crate) fn rewrite(content: &[u8], links: &[Link], origin: &str) -> Vec<u8> {
+pub(crate) fn rewrite(content: &[u8], links: &[FoundLink], origin: &str) -> Vec<u8> {
     let mut rewritten = Vec::with_capacity(content.len() + links.len() * origin.len());
     let mut done = 0;
-    for Link { origin: place, .. } in links {
+    for FoundLink { origin: place, .. } in links {
         let written = &content[place.clone()];
         rewritten.extend_from_slice(&content[done..place.start]);
         // Who escapes slashes gets them escaped.
@@ -148,7 +148,7 @@ pub(crate) fn may_have_any(content: &[u8]) -> bool {
         .any(|name| memchr::memmem::find(content, name).is_some())
 }
 
-fn find_in_json(content: &[u8], offset: usize, before: &str, origin: &Origin, links: &mut Vec<Link>) {
+fn find_in_json(content: &[u8], offset: usize, before: &str, origin: &Origin, links: &mut Vec<FoundLink>) {
     if !may_have_any(content) {
         return;
     }
@@ -169,7 +169,7 @@ struct LinkSearch<'s> {
     offset: usize,
     before: &'s str,
     origin: &'s Origin,
-    links: &'s mut Vec<Link>,
+    links: &'s mut Vec<FoundLink>,
 }
 
 impl LinkSearch<'_> {
@@ -200,7 +200,7 @@ impl LinkSearch<'_> {
         let Some(written) = written_length(written, length) else { return };
         let start = self.offset + literal.start;
         let at = format!("{}{}", self.before, value.pointer());
-        self.links.push(Link { at, url: url.to_owned(), origin: start..start + written });
+        self.links.push(FoundLink { at, url: url.to_owned(), origin: start..start + written });
     }
 }
 

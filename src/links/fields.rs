@@ -2,7 +2,7 @@
 //!
 //! `Location, Content-Location: the whole value` · `Link: <target>; parameters, <target>; …` (RFC 8288 section 3)
 
-use super::{Link, MOST, Origin};
+use super::{FoundLink, MOST, Origin};
 use crate::exchange::Headers;
 
 /// Links of one field.
@@ -11,7 +11,7 @@ pub(crate) struct FieldLinks {
     /// Which of the message's fields.
     pub field: usize,
     /// Its links; where their origins are written is told within the value.
-    pub links: Vec<Link>,
+    pub links: Vec<FoundLink>,
 }
 
 /// The links in header fields that go to `origin`: `Location`, `Content-Location`, and the targets of `Link`. The
@@ -32,7 +32,7 @@ pub(crate) fn find_in_fields(fields: &Headers, origin: &Origin) -> Vec<FieldLink
                 && named == *origin
             {
                 count += 1;
-                links.push(Link { at, url: url.to_owned(), origin: start..start + length });
+                links.push(FoundLink { at, url: url.to_owned(), origin: start..start + length });
             }
         };
         if whole {

@@ -153,7 +153,7 @@ proptest::proptest! {
             let found = find(text.as_bytes(), media, &origin());
             let result = rewritten(&text, media);
             assert_eq!(find(result.as_bytes(), media, &origin()), []);
-            let places = |links: Vec<Link>| links.into_iter().map(|link| link.at).collect::<Vec<_>>();
+            let places = |links: Vec<FoundLink>| links.into_iter().map(|link| link.at).collect::<Vec<_>>();
             assert_eq!(places(find(result.as_bytes(), media, &proxy)), places(found.clone()));
             if found.is_empty() {
                 assert_eq!(result, text);

@@ -19,7 +19,7 @@ use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Body, Frame};
 
 use crate::exchange::{Header, Headers, RewrittenLink, decode};
-use crate::links::{self, FieldLinks, Link, LinkMedia, Origin};
+use crate::links::{self, FieldLinks, FoundLink, LinkMedia, Origin};
 use crate::proxy::upstream::{BodyError, WireBody};
 
 /// Largest body, as it is on the wire, that is gathered to be rewritten; a larger one passes as it is.
@@ -125,7 +125,7 @@ impl Rewriter {
 }
 
 /// A link before and after.
-fn told(link: Link, address: &str) -> RewrittenLink {
+fn told(link: FoundLink, address: &str) -> RewrittenLink {
     let length = Origin::of(&link.url).map_or(0, |(_, length)| length);
     RewrittenLink { given: format!("{address}{}", &link.url[length..]), sent: link.url, at: link.at }
 }

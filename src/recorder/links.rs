@@ -11,7 +11,7 @@
 use std::collections::HashSet;
 
 use crate::exchange::{BodyEnd, Exchange, Response};
-use crate::links::{self, Link, LinkMedia, Origin};
+use crate::links::{self, FoundLink, LinkMedia, Origin};
 
 /// Most links that are said; further ones are not.
 const MOST: usize = 50;
@@ -43,7 +43,7 @@ impl BypassLinkDetector {
             return Vec::new();
         };
         let fields = links::find_in_fields(&response.headers, &origin).into_iter().flat_map(|found| found.links);
-        let found: Vec<Link> = fields.chain(in_body(exchange, response, &origin)).collect();
+        let found: Vec<FoundLink> = fields.chain(in_body(exchange, response, &origin)).collect();
         let mut notices = Vec::new();
         for link in found {
             if exchange.rewritten.iter().any(|rewritten| rewritten.at == link.at) {
@@ -83,7 +83,7 @@ impl BypassLinkDetector {
 }
 
 /// The links in a body that a client may follow from there.
-fn in_body(exchange: &Exchange, response: &Response, origin: &Origin) -> Vec<Link> {
+fn in_body(exchange: &Exchange, response: &Response, origin: &Origin) -> Vec<FoundLink> {
     let body = &response.body;
     if exchange.request.method != "GET" || body.end != BodyEnd::Complete || body.bytes.len() > LARGEST {
         return Vec::new();

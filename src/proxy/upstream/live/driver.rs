@@ -124,7 +124,7 @@ mod tests {
 
     /// What happens next on a wire that is made up.
     #[derive(Debug, Clone, Copy)]
-    enum Line {
+    enum DialogueLine {
         /// The booking system sends the head of a response, interim or not.
         Comes(u16),
         /// The connection takes so many bytes of the request.
@@ -134,11 +134,11 @@ mod tests {
         /// Nothing happens for that long.
         Silence(Duration),
     }
-    use Line::{ClientPauses, Comes, Silence, Takes};
+    use DialogueLine::{ClientPauses, Comes, Silence, Takes};
 
     /// A dialogue, line by line, and what was done about it.
     struct Dialogue {
-        lines: VecDeque<Line>,
+        lines: VecDeque<DialogueLine>,
         silence: Option<Pin<Box<Sleep>>>,
         sent: u64,
         waits_for_client: bool,
@@ -191,7 +191,7 @@ mod tests {
     }
 
     /// What comes of a dialogue: the status or the error, what was done, and the interim answers that were passed on.
-    async fn play(lines: &[Line], expects: bool) -> (Result<u16, String>, Vec<String>, Vec<u16>) {
+    async fn play(lines: &[DialogueLine], expects: bool) -> (Result<u16, String>, Vec<String>, Vec<u16>) {
         let mut dialogue = Dialogue {
             lines: lines.iter().copied().collect(),
             silence: None,
