@@ -11,6 +11,7 @@ use super::Exit;
 use super::stdio::{note, print};
 use crate::fault::{Fault, FaultName, Faults, NAMES, OPTIONS};
 use crate::text::safe_format;
+use crate::tui::FaultState;
 
 /// Scenarios of `umpire.toml`: the faults of each, by its name.
 pub(crate) type Scenarios = BTreeMap<String, Vec<Fault>>;
@@ -67,7 +68,7 @@ fn scenario<'s>(scenarios: &'s Scenarios, name: &str) -> anyhow::Result<&'s [Fau
 
 /// What a run says of its faults when it begins.
 pub(super) fn armed(faults: &Faults) -> Vec<String> {
-    faults.status().into_iter().map(|fault| format!("a fault is made on purpose: {}", fault.text)).collect()
+    faults.status().into_iter().map(|fault| FaultState::warning(&fault.text)).collect()
 }
 
 /// Says on standard error how often each fault was made.

@@ -13,38 +13,56 @@ use crate::judged::Judged;
 use crate::openbooking::Stage;
 
 /// The outside world, as far as the screen needs it. Calls may block; the screen makes them on a thread of their own.
-/// Each says in a sentence what came of it.
+/// Each says in a sentence what came of it; without a part of the outside world its default says that it isn't there.
 pub trait Services: Send + Sync {
     /// Opens an address in the user's browser.
-    fn open(&self, address: &str) -> Result<String, String>;
+    fn open(&self, address: &str) -> Result<String, String> {
+        Err(format!("nothing here opens {address}"))
+    }
 
     /// Writes a file.
-    fn export(&self, export: &Export) -> Result<String, String>;
+    fn export(&self, _export: &Export) -> Result<String, String> {
+        Err("nothing can be written here".to_owned())
+    }
 
     /// Sets a finding aside into the baseline, and so many like it, until a day.
-    fn set_aside(&self, finding: &Finding, count: u64, reason: &str, expires: Date) -> Result<String, String>;
+    fn set_aside(&self, _finding: &Finding, _count: u64, _reason: &str, _expires: Date) -> Result<String, String> {
+        Err("there is no baseline here".to_owned())
+    }
 
     /// Reads an exchange back from the recording, by its 0-based index, with its verdicts where they are kept; an error if it
     /// can't be found there.
-    fn exchange(&self, index: u64) -> Result<Arc<Judged>, String>;
+    fn exchange(&self, index: u64) -> Result<Arc<Judged>, String> {
+        Err(format!("exchange {} is not kept", crate::finding::number(index)))
+    }
 
     /// Reads a number of exchanges back from the recording, from a 0-based index on; their bodies may be left out.
-    fn exchanges(&self, from: u64, most: u64) -> Result<Vec<Arc<Judged>>, String>;
+    fn exchanges(&self, _from: u64, _most: u64) -> Result<Vec<Arc<Judged>>, String> {
+        Err("nothing is recorded".to_owned())
+    }
 
     /// Goes on with a search through the recording for a moment.
-    fn search(&self, search: &ExchangeSearch) -> Result<SearchSlice, String>;
+    fn search(&self, _search: &ExchangeSearch) -> Result<SearchSlice, String> {
+        Err("nothing is recorded".to_owned())
+    }
 
     /// Bytes of the recording on disk.
-    fn size(&self) -> Option<u64>;
+    fn size(&self) -> Option<u64> {
+        None
+    }
 
     /// Which findings are set aside.
-    fn known(&self) -> Vec<KnownFinding>;
+    fn known(&self) -> Vec<KnownFinding> {
+        Vec::new()
+    }
 
     /// The faults of the run and how they stand.
-    fn faults(&self) -> Vec<FaultState>;
+    fn faults(&self) -> Vec<FaultState> {
+        Vec::new()
+    }
 
     /// Arms a fault, or disarms it.
-    fn arm(&self, fault: usize, armed: bool);
+    fn arm(&self, _fault: usize, _armed: bool) {}
 }
 
 /// What is to be written.
@@ -114,49 +132,18 @@ pub struct FaultState {
     pub made: u64,
 }
 
+impl FaultState {
+    /// What a run says of a fault for as long as it is armed, among [`RunContext::warnings`](crate::event::RunContext::warnings).
+    pub fn warning(text: &str) -> String {
+        format!("a fault is made on purpose: {text}")
+    }
+}
+
 /// No outside world: for tests, and where nothing can be done.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct NoServices;
 
-impl Services for NoServices {
-    fn open(&self, address: &str) -> Result<String, String> {
-        Err(format!("nothing here opens {address}"))
-    }
-
-    fn export(&self, _export: &Export) -> Result<String, String> {
-        Err("nothing can be written here".to_owned())
-    }
-
-    fn set_aside(&self, _finding: &Finding, _count: u64, _reason: &str, _expires: Date) -> Result<String, String> {
-        Err("there is no baseline here".to_owned())
-    }
-
-    fn exchange(&self, index: u64) -> Result<Arc<Judged>, String> {
-        Err(format!("exchange {} is not kept", crate::finding::number(index)))
-    }
-
-    fn exchanges(&self, _from: u64, _most: u64) -> Result<Vec<Arc<Judged>>, String> {
-        Err("nothing is recorded".to_owned())
-    }
-
-    fn search(&self, _search: &ExchangeSearch) -> Result<SearchSlice, String> {
-        Err("nothing is recorded".to_owned())
-    }
-
-    fn size(&self) -> Option<u64> {
-        None
-    }
-
-    fn known(&self) -> Vec<KnownFinding> {
-        Vec::new()
-    }
-
-    fn faults(&self) -> Vec<FaultState> {
-        Vec::new()
-    }
-
-    fn arm(&self, _fault: usize, _armed: bool) {}
-}
+impl Services for NoServices {}
 
 /// What is to be done outside of the model.
 #[derive(Debug)]

@@ -16,6 +16,7 @@ use super::{line, span, width};
 use crate::event::{Forwarding, Progress, RecordingStatus, RunMode};
 use crate::finding::{Severity, Side, grouped};
 use crate::text;
+use crate::tui::FaultState;
 
 /// Stands before the screens' names, where there is room.
 const NAME: &str = " umpire ";
@@ -233,7 +234,9 @@ fn counters(model: &ScreenModel) -> Vec<Span<'static>> {
 
 /// What else there is to say: what is unsafe, the latest notice, and where exchanges are kept or what was recorded.
 fn more(model: &ScreenModel) -> Line<'_> {
-    let warnings = model.status.context.warnings.iter();
+    let disarmed: Vec<String> =
+        model.faults.iter().filter(|fault| !fault.armed).map(|fault| FaultState::warning(&fault.text)).collect();
+    let warnings = model.status.context.warnings.iter().filter(|warning| !disarmed.contains(*warning));
     let mut spans: Vec<Span<'_>> =
         warnings.map(|words| span(TextStyle::Bad, format!(" ‼ {} ", text::visible(words)))).collect();
     if let Some(little) = model.status.little_judged() {

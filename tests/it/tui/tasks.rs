@@ -311,40 +311,6 @@ impl Services for Slow {
         let _dropped = self.1.lock().unwrap().recv();
         said
     }
-
-    fn open(&self, address: &str) -> Result<String, String> {
-        self.0.open(address)
-    }
-
-    fn set_aside(&self, finding: &Finding, count: u64, reason: &str, expires: Date) -> Result<String, String> {
-        self.0.set_aside(finding, count, reason, expires)
-    }
-
-    fn exchange(&self, index: u64) -> Result<Arc<Judged>, String> {
-        self.0.exchange(index)
-    }
-
-    fn exchanges(&self, from: u64, most: u64) -> Result<Vec<Arc<Judged>>, String> {
-        self.0.exchanges(from, most)
-    }
-
-    fn search(&self, search: &ExchangeSearch) -> Result<SearchSlice, String> {
-        self.0.search(search)
-    }
-
-    fn size(&self) -> Option<u64> {
-        None
-    }
-
-    fn known(&self) -> Vec<KnownFinding> {
-        Vec::new()
-    }
-
-    fn faults(&self) -> Vec<FaultState> {
-        Vec::new()
-    }
-
-    fn arm(&self, _fault: usize, _armed: bool) {}
 }
 
 // The clock runs: it would stand still while the export does.
@@ -376,6 +342,13 @@ async fn faults_are_armed_and_disarmed() {
     let (shown, calls) = after(RunMode::Live, booking(), "!⏎⏎").await;
     assert_eq!(calls, ["fault 0 armed true", "fault 0 armed false"]);
     sees(&shown, &["disarmed", "B status=503"]);
+    // The header says so of those that are armed, and of no others.
+    let warned = || RunContext { warnings: vec![FaultState::warning("B status=503")], ..fake::context() };
+    for (keys, says) in [("!⏎~", true), ("!⏎⏎~", false)] {
+        let setup = Setup { services: Arc::new(Told::default()), ..warned().into() };
+        let shown = open_on(100, 40, setup, booking(), keys).await;
+        assert_eq!(shown.find("‼ a fault is made on purpose: B status=503").is_some(), says, "{keys} {}", shown.text());
+    }
 }
 
 #[tokio::test(start_paused = true)]
