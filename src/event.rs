@@ -38,7 +38,8 @@ pub enum Event {
     Coverage(Arc<Coverage>),
     /// How far recording and judging have come: sent at most once in `PROGRESS_EVERY`, and at the end.
     Progress(Progress),
-    /// A request's head is complete; its exchange comes when it has ended. Only told while the front end keeps up.
+    /// A request's head is complete; its exchange comes when it has ended. Only told while the front end keeps up, and of a flood
+    /// 200 a second at most.
     Request(RequestUnderWay),
     /// A connection, or a request in clear text, passed unread: its host is not one to intercept.
     Unread {

@@ -271,7 +271,8 @@ impl JudgeQueueReceiver {
     }
 
     /// How many exchanges wait on disk.
-    pub(crate) fn on_disk(&self) -> u64 {
+    #[cfg(test)]
+    fn on_disk(&self) -> u64 {
         self.0.state().stretches.iter().map(|stretch| stretch.count).sum()
     }
 }

@@ -171,7 +171,7 @@ impl LiveJudge {
                 self.keeps_up();
             }
             NextToJudge::RowRange(stretch) => {
-                self.falls_behind(waiting.on_disk() + stretch.count);
+                self.falls_behind();
                 self.read_back(stretch);
             }
             // Nothing waits any more.
@@ -253,14 +253,13 @@ impl LiveJudge {
         self.failures >= MOST_FAILURES
     }
 
-    fn falls_behind(&mut self, waiting: u64) {
+    fn falls_behind(&mut self) {
         let behind = self.behind.get_or_insert_with(|| Lag { since: Instant::now(), told: false });
         if !behind.told && behind.since.elapsed() >= TELL_AFTER {
             behind.told = true;
-            let exchanges = text::count(waiting, "exchange");
-            self.events.send(Event::Notice(format!(
-                "Judging is behind by {exchanges}. What waits is recorded, and is judged as soon as there is time."
-            )));
+            // How far is told by `Event::Progress`, again and again.
+            let words = "Judging is behind. What waits is recorded, and is judged as soon as there is time.";
+            self.events.send(Event::Notice(words.to_owned()));
         }
     }
 
