@@ -13,6 +13,7 @@ mod content;
 mod credentials;
 mod level;
 mod personal;
+mod places;
 mod scan;
 mod seen;
 mod views;

@@ -27,6 +27,7 @@ use std::ops::Range;
 use aho_corasick::{AhoCorasick, MatchKind};
 use memchr::memmem;
 
+use super::places::Places;
 use super::views::{self, DecodedPart};
 use super::{Fingerprinter, credentials};
 use crate::redact::RedactError;
@@ -124,36 +125,9 @@ pub(super) const fn table(bytes: &[u8]) -> [bool; 256] {
     table
 }
 
-/// The places in a text that a name or a code may stand before or behind.
-#[derive(Default)]
-struct TellingPlaces {
-    /// The next colon or comma, of which most texts have many.
-    common: Option<usize>,
-    /// The next of each group of other signs, of which most texts have few, and the first of them.
-    others: [Option<usize>; 2],
-    rare: usize,
-}
-
-impl TellingPlaces {
-    /// The first such place from `at` on. `at` never goes back.
-    fn next(&mut self, text: &[u8], at: usize) -> Option<usize> {
-        let is_behind = |place: Option<usize>| place.is_none_or(|place| place < at);
-        let from = |found: Option<usize>| Some(found.map_or(text.len(), |found| at + found));
-        let rest = text.get(at..)?;
-        if is_behind(self.common) {
-            self.common = from(memchr::memchr2(b':', b',', rest));
-        }
-        if self.rare <= at {
-            if is_behind(self.others[0]) {
-                self.others[0] = from(memchr::memchr3(b'=', b'<', b'\\', rest));
-            }
-            if is_behind(self.others[1]) {
-                self.others[1] = from(memchr::memchr2(b'%', b'&', rest));
-            }
-            self.rare = self.others[0].min(self.others[1]).unwrap_or_default();
-        }
-        self.common.map(|common| common.min(self.rare)).filter(|&next| next < text.len())
-    }
+/// True for the signs that a name or a code may stand before or behind.
+fn is_telling(byte: u8) -> bool {
+    matches!(byte, b':' | b',' | b'=' | b'<' | b'\\' | b'%' | b'&')
 }
 
 /// Bytes at which a part of a URL or form ends, blanks and control characters apart.
@@ -164,11 +138,6 @@ pub(super) fn run_of(text: &[u8], table: &[bool; 256]) -> usize {
     let all = |chunk: &&[u8]| chunk.iter().fold(true, |all, &byte| all & table[usize::from(byte)]);
     let whole = text.chunks_exact(CHUNK).take_while(all).count() * CHUNK;
     whole + text[whole..].iter().take_while(|&&byte| table[usize::from(byte)]).count()
-}
-
-/// How many bytes a text ends with that the table has.
-pub(super) fn run_before(text: &[u8], table: &[bool; 256]) -> usize {
-    text.iter().rev().take_while(|&&byte| table[usize::from(byte)]).count()
 }
 
 /// Bytes that are looked at before a jump.
@@ -208,8 +177,8 @@ impl<'t> Scan<'t> {
     }
 
     fn names(&mut self) {
-        let (mut at, mut places) = (0, TellingPlaces::default());
-        while let Some(here) = places.next(self.text, at) {
+        let (mut at, mut places) = (0, Places::new(self.text, is_telling));
+        while let Some(here) = places.next(at) {
             match self.text[here] {
                 b':' => {
                     self.user_info(here);

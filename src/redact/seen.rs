@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
-use super::scan::{run_before, run_of, table};
+use super::places::Places;
 
 /// Bytes of the end of a form that find it.
 const KEY: usize = 8;
@@ -29,8 +29,11 @@ const MOST_BYTES: usize = 4 << 20;
 /// Bits of the filter that says at once that a place can't be the end of a form.
 const FILTER: usize = 1 << 14;
 
-/// The bytes that forms are made of.
-static OF_FORMS: [bool; 256] = table(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/=%\\&#;");
+/// True for the bytes that forms are made of.
+fn is_of_form(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=' | b'%' | b'\\' | b'&' | b'#' | b';')
+}
 
 struct SecretForm {
     text: Box<[u8]>,
@@ -135,23 +138,16 @@ impl KnownSecrets {
         }
         let mut clean = Vec::new();
         let mut copied = 0;
-        // Every so many bytes one is looked at: a form is longer, and all of it is among the bytes of forms.
-        let mut at = SHORTEST.0 - 1;
-        while let Some(&byte) = text.get(at) {
-            if !OF_FORMS[usize::from(byte)] {
-                at += SHORTEST.0;
-                continue;
-            }
-            let start = at - run_before(&text[..at], &OF_FORMS);
-            let behind = at + run_of(&text[at..], &OF_FORMS);
-            for end in start + SHORTEST.0..=behind {
+        let (mut at, mut places) = (0, Places::new(text, is_of_form));
+        while let Some(run) = places.next_run(at, SHORTEST.0) {
+            for end in run.start + SHORTEST.0..=run.end {
                 if let Some(form) = self.form_that_ends(text, end, copied) {
                     clean.extend_from_slice(&text[copied..end - form.text.len()]);
                     clean.extend_from_slice(form.mask.as_bytes());
                     copied = end;
                 }
             }
-            at = behind + SHORTEST.0;
+            at = run.end;
         }
         (copied > 0).then(|| {
             clean.extend_from_slice(&text[copied..]);

@@ -9,8 +9,9 @@ use base64::alphabet::{Alphabet, STANDARD, URL_SAFE};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use super::super::content;
+use super::super::places::Places;
 use super::edits::{Replacement, SecretEdit};
-use super::{MOST_LEVELS, Scan, ScanContext, run_before, run_of, table};
+use super::{MOST_LEVELS, Scan, ScanContext};
 
 /// Fewest letters of a text in base64 that is looked for: fewer hold no name with its secret.
 const SHORTEST: usize = 20;
@@ -80,35 +81,20 @@ static SIX_BITS: [u8; 256] = {
     bits
 };
 
-/// The letters of base64 of either kind.
-static LETTERS: [bool; 256] = table(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_");
-
 /// True for a letter of base64 of either kind.
 pub(in crate::redact) fn is_base64(byte: u8) -> bool {
-    LETTERS[usize::from(byte)]
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
 }
 
 impl Scan<'_> {
-    /// Runs of base64, found by looking at every so many bytes only.
+    /// Runs of base64.
     pub(super) fn encoded_runs(&mut self) {
         if self.context.level >= MOST_LEVELS {
             return;
         }
-        let text = self.text;
-        let mut at = SHORTEST - 1;
-        let mut behind = 0;
-        while let Some(&byte) = text.get(at) {
-            if !is_base64(byte) {
-                at += SHORTEST;
-                continue;
-            }
-            let run = at - run_before(&text[behind..at], &LETTERS)..at + run_of(&text[at..], &LETTERS);
-            behind = run.end;
-            at = run.end + SHORTEST;
-            if run.len() >= SHORTEST {
-                behind = self.encoded_run(run);
-                at = at.max(behind + SHORTEST - 1);
-            }
+        let (mut at, mut places) = (0, Places::new(self.text, is_base64));
+        while let Some(run) = places.next_run(at, SHORTEST) {
+            at = self.encoded_run(run);
         }
     }
 
