@@ -160,7 +160,6 @@ pub(crate) fn describe(deviation: &Deviation, document: &Document, models: &Mode
             name.clone()
         }
         DeviationKind::Forbidden => format!("no {name}"),
-        DeviationKind::Reference => "the @id alone".to_owned(),
         DeviationKind::Object => "an object".to_owned(),
         DeviationKind::DateOnly => "a date-time with offset".to_owned(),
         _ => takes,
@@ -173,7 +172,6 @@ pub(crate) fn describe(deviation: &Deviation, document: &Document, models: &Mode
         DeviationKind::Class => format!("{name} is of type {seen}; expected {expected}"),
         DeviationKind::Untyped => format!("{name} has no @type"),
         DeviationKind::UnknownType => format!("{name} is of type {seen}, which the models don't have"),
-        DeviationKind::Reference => format!("{name} is an object; expected {expected}"),
         _ => format!("{name} is {seen}; expected {expected}"),
     };
     let pointer = match deviation.what {

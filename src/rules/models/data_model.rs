@@ -43,8 +43,6 @@ pub(crate) enum DeviationKind {
     Recommended,
     /// A property is there that must not be.
     Forbidden,
-    /// An object where only the `@id` may stand.
-    Reference,
     /// An `@id` alone where the object must stand.
     Object,
     /// An object without `@type`, more than an `@id`, where the property takes objects of certain types.
@@ -59,7 +57,7 @@ impl DeviationKind {
         !matches!(self, Self::Missing | Self::NoneOf | Self::Recommended | Self::Forbidden | Self::Untyped)
     }
 
-    const NAMES: [(&str, Self); 21] = [
+    const NAMES: [(&str, Self); 20] = [
         ("empty", Self::Empty),
         ("blank", Self::Blank),
         ("id", Self::Id),
@@ -77,7 +75,6 @@ impl DeviationKind {
         ("none-of", Self::NoneOf),
         ("recommended", Self::Recommended),
         ("forbidden", Self::Forbidden),
-        ("reference", Self::Reference),
         ("object", Self::Object),
         ("untyped", Self::Untyped),
         ("unknown-type", Self::UnknownType),
@@ -195,7 +192,6 @@ pub(super) struct ModelProfile {
     pub(super) one_of: Vec<Vec<Box<str>>>,
     pub(super) recommended: Vec<Box<str>>,
     pub(super) forbidden: Vec<Box<str>>,
-    pub(super) reference: Vec<Box<str>>,
     pub(super) object: Vec<Box<str>>,
     /// `required`, `recommended`, and all that must not be there or not as it is, as sets.
     pub(super) masks: MemberMasks,

@@ -56,7 +56,6 @@ struct AtStages {
     one_of: Vec<Vec<Box<str>>>,
     recommended: Vec<Box<str>>,
     forbidden: Vec<Box<str>>,
-    reference: Vec<Box<str>>,
     object: Vec<Box<str>>,
 }
 
@@ -147,12 +146,11 @@ impl Reader {
                     one_of: at.one_of.clone(),
                     recommended: at.recommended.clone(),
                     forbidden: at.forbidden.clone(),
-                    reference: at.reference.clone(),
                     object: at.object.clone(),
                     masks: MemberMasks {
                         required: members(&[&at.required]),
                         recommended: members(&[&at.recommended]),
-                        restricted: members(&[&at.forbidden, &at.reference, &at.object]),
+                        restricted: members(&[&at.forbidden, &at.object]),
                     },
                 })
             })

@@ -81,6 +81,17 @@ impl MessageKind {
             _ => return None,
         })
     }
+
+    /// The kind whose profiles hold for a root of this type: a feed of both kinds has Orders and OrderProposals, and Order
+    /// Status gives what is stored.
+    pub(super) fn of_root(self, root_type: Option<&str>) -> Self {
+        match (self, root_type) {
+            (Self::OrdersFeed, Some("OrderProposal")) => Self::OrderProposalsFeed,
+            (Self::OrderStatus, Some("OrderQuote")) => Self::C2Response,
+            (Self::OrderStatus, Some("OrderProposal")) => Self::PResponse,
+            (kind, _) => kind,
+        }
+    }
 }
 
 /// A set of kinds of messages.

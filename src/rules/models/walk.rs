@@ -78,14 +78,18 @@ impl ModelValidator {
         wanted: DeviationKinds,
     ) -> &[Deviation] {
         self.response.get_or_init(|| {
-            let mut walk = ModelWalk::new(models, MessageKind::of_response(parsed), wanted);
+            let kind = MessageKind::of_response(parsed);
+            let mut walk = ModelWalk::new(models, kind, wanted);
+            let kind_of = |root: Value<'_>| kind.map(|kind| kind.of_root(root.get("@type").and_then(Value::as_str)));
             if matches!(parsed.stage, Stage::OrdersFeed | Stage::OrderProposalsFeed | Stage::OpportunityFeed) {
                 for item in root.get("items").into_iter().flat_map(Value::items) {
                     if let Some(data) = item.get("data").filter(|data| data.is_object()) {
+                        walk.kind = kind_of(data);
                         walk.root(data, None);
                     }
                 }
             } else {
+                walk.kind = kind_of(root);
                 walk.root(root, None);
             }
             self.omitted.set(self.omitted.get() + walk.omitted);
@@ -250,8 +254,7 @@ impl<'m> ModelWalk<'m> {
 
     /// True if an object with these members may deviate from a profile in what is asked for.
     fn deviates(&self, profile: &ModelProfile, members: Members) -> bool {
-        const RESTRICTIONS: DeviationKinds =
-            DeviationKind::Forbidden.bit() | DeviationKind::Reference.bit() | DeviationKind::Object.bit();
+        const RESTRICTIONS: DeviationKinds = DeviationKind::Forbidden.bit() | DeviationKind::Object.bit();
         let lacks = |wanted: Members| wanted & !(members & !HAS_OTHER) != 0;
         self.wants(DeviationKind::Missing) && lacks(profile.masks.required)
             || self.wants(DeviationKind::Recommended) && lacks(profile.masks.recommended)
@@ -313,11 +316,6 @@ impl<'m> ModelWalk<'m> {
         for name in &profile.forbidden {
             if let Some(value) = object.get(name) {
                 self.note(DeviationKind::Forbidden, value, model, self.property(model, name));
-            }
-        }
-        for name in &profile.reference {
-            if let Some(value) = object.get(name).filter(|value| value.is_object()) {
-                self.note(DeviationKind::Reference, value, model, self.property(model, name));
             }
         }
         for name in profile.object.iter().filter(|_| !in_error) {
@@ -396,7 +394,7 @@ mod tests {
         [[Part.at]]
         stages = ["C1 response"]
         inside = ["part"]
-        reference = ["parent"]
+        forbidden = ["parent"]
     "#;
 
     fn found(text: &str) -> Vec<(DeviationKind, String)> {
@@ -444,11 +442,9 @@ mod tests {
         ];
         assert_eq!(found(text), wanted);
         let text = r#"{"@type":"Part","part":{"@type":"Part","parent":{"@id":"https://a.example/2"}}}"#;
-        let wanted = [at(DeviationKind::Reference, "/part/parent")];
-        assert_eq!(
-            found(text).into_iter().filter(|(what, _)| *what == DeviationKind::Reference).collect::<Vec<_>>(),
-            wanted
-        );
+        let wanted = [at(DeviationKind::Forbidden, "/part/parent")];
+        let forbidden = |found: &(DeviationKind, String)| found.0 == DeviationKind::Forbidden;
+        assert_eq!(found(text).into_iter().filter(forbidden).collect::<Vec<_>>(), wanted);
     }
 
     #[test]
