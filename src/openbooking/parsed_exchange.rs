@@ -103,13 +103,13 @@ impl ParsedExchange {
     pub fn new(index: u64, exchange: Arc<Exchange>, base_path: Option<&str>) -> Self {
         let booking = |headers: &Headers| headers.get("content-type").is_some_and(media_type::is_booking);
         let speaks_booking = booking(&exchange.request.headers)
-            || exchange.request.headers.get("accept").is_some_and(|accept| accept.contains(media_type::BOOKING))
+            || exchange.request.headers.all("accept").any(|accept| accept.contains(media_type::BOOKING))
             || exchange.response.as_ref().is_some_and(|response| booking(&response.headers));
         let known_base = base_path.unwrap_or_default();
         let ClassifiedCall { mut endpoint, mut stage, base_path, uuid_segment } =
             classify(&exchange.request.method, exchange.path(), base_path, speaks_booking);
-        let (base_path, uuid_segment) = (base_path.to_owned(), uuid_segment.map(str::to_owned));
-        let order_uuid =
+        let (mut base_path, mut uuid_segment) = (base_path.to_owned(), uuid_segment.map(str::to_owned));
+        let mut order_uuid =
             uuid_segment.as_deref().filter(|segment| is_uuid(segment)).map(|uuid| uuid.to_ascii_lowercase().into());
         let is_call = endpoint != Endpoint::Outside;
         let request = ParsedBody::read(&exchange.request.body, &exchange.request.headers, is_call);
@@ -121,6 +121,16 @@ impl ParsedExchange {
             stage = Stage::BAfterP;
         }
         let mut response = response;
+        let is_of_booking_api = speaks_booking || [&request, &response].into_iter().any(is_linked_data);
+        if uuid_segment.is_some()
+            && !is_of_booking_api
+            && (!known_base.is_empty() && !is_below(exchange.path(), known_base)
+                || stage == Stage::OrderStatus && (order_uuid.is_none() || is_html(&exchange)))
+        {
+            // Another API of the same host, or a page of the web, has such paths too.
+            (endpoint, stage, base_path, uuid_segment, order_uuid) =
+                (Endpoint::Outside, Stage::Other, String::new(), None, None);
+        }
         if matches!(endpoint, Endpoint::Outside | Endpoint::UnknownPath) && exchange.request.method == "GET" {
             if is_feed_page(&response) || says_feed_page(&exchange) {
                 // Whatever was accepted, and whatever the page says that it is.
@@ -184,6 +194,20 @@ fn completes_proposal(request: &ParsedBody) -> bool {
     request.json().is_some_and(|document| document.root().get("orderProposalVersion").is_some())
 }
 
+/// True for JSON that says of what type it is, as all messages of the booking API do.
+fn is_linked_data(content: &ParsedBody) -> bool {
+    content.json().is_some_and(|document| {
+        let root = document.root();
+        root.get("@type").is_some() || root.get("@context").is_some()
+    })
+}
+
+/// True if the answer is a page of the web.
+fn is_html(exchange: &Exchange) -> bool {
+    let content_type = exchange.response.as_ref().and_then(|response| response.headers.get("content-type"));
+    content_type.is_some_and(|value| value.starts_with("text/html"))
+}
+
 /// True for a GET below the Base URI that was answered as done and with nothing: neither open data nor a page of the web.
 fn is_empty_success(exchange: &Exchange, base_path: &str) -> bool {
     let path = exchange.path();
@@ -217,8 +241,7 @@ fn describes_dataset(root: crate::json::Value<'_>) -> bool {
 /// The Dataset that a dataset site carries as JSON-LD in its HTML; `None` for any other page.
 fn dataset(exchange: &Exchange) -> Option<Document> {
     let response = exchange.response.as_ref()?;
-    let html = response.headers.get("content-type").is_some_and(|value| value.starts_with("text/html"));
-    if !html || response.body.end != BodyEnd::Complete {
+    if !is_html(exchange) || response.body.end != BodyEnd::Complete {
         return None;
     }
     let page = response.body.content(&response.headers).ok()?;
@@ -228,4 +251,50 @@ fn dataset(exchange: &Exchange) -> Option<Document> {
         let document = Document::parse_str(script.trim()).ok()?;
         describes_dataset(document.root()).then_some(document)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exchange::{Response, Version};
+
+    const UUID: &str = "5b0b7f3e-6d1c-4f0a-9c52-7e1a4d90b6c3";
+
+    /// What is made of a call with this content in both messages.
+    fn parsed(
+        method: &str,
+        path: &str,
+        content_type: &str,
+        content: &str,
+        base_path: Option<&str>,
+    ) -> (Endpoint, Stage) {
+        let mut exchange = Exchange::get("https://a.example", path);
+        exchange.request.method = method.to_owned();
+        let (reason, version) = ("OK".to_owned(), Version::Http11);
+        let mut response = Response { status: 200, reason, version, headers: Headers::default(), body: Body::empty() };
+        for (headers, body) in
+            [(&mut exchange.request.headers, &mut exchange.request.body), (&mut response.headers, &mut response.body)]
+        {
+            headers.push("Content-Type", content_type.to_owned());
+            *body = Body::complete(content.to_owned());
+        }
+        exchange.response = Some(response);
+        let parsed = ParsedExchange::new(0, Arc::new(exchange), base_path);
+        (parsed.endpoint, parsed.stage)
+    }
+
+    #[test]
+    fn another_api_of_the_host_has_such_paths_too() {
+        const JSON: &str = "application/json";
+        let outside = (Endpoint::Outside, Stage::Other);
+        let shop = format!("/shop/orders/{UUID}");
+        assert_eq!(parsed("GET", "/shop/v2/orders/12345", JSON, "{\"id\": 1}", None), outside);
+        assert_eq!(parsed("GET", &shop, "text/html; charset=utf-8", "<p>", None), outside);
+        assert_eq!(parsed("PUT", &shop, JSON, "{\"id\": 1}", Some("/api")), outside);
+        // What says that it is booked through the API is judged wherever it stands.
+        assert_eq!(parsed("PUT", &shop, JSON, "{\"@type\": \"Order\"}", Some("/api")).1, Stage::B);
+        assert_eq!(parsed("PUT", &shop, media_type::BOOKING_V1, "{}", Some("/api")).1, Stage::B);
+        assert_eq!(parsed("GET", &shop, JSON, "{\"id\": 1}", None).1, Stage::OrderStatus);
+        assert_eq!(parsed("PUT", &format!("/api/orders/{UUID}"), JSON, "{}", Some("/api")).1, Stage::B);
+    }
 }
