@@ -21,7 +21,7 @@ pub(crate) fn page(url: &str) -> (String, Vec<(String, String)>) {
     let mut parameters: Vec<_> =
         query.split('#').next().into_iter().flat_map(|query| query.split('&')).filter_map(pair).collect();
     parameters.sort();
-    (path(address).trim_end_matches('/').to_owned(), parameters)
+    (normal_path(path(address)).trim_end_matches('/').to_owned(), parameters)
 }
 
 /// Path of a URL or request target.
@@ -43,6 +43,8 @@ pub(crate) fn normal_origin(origin: &str) -> Cow<'_, str> {
         _ => "",
     };
     let origin = origin.strip_suffix(port).unwrap_or(origin);
+    // A port may be left empty.
+    let origin = origin.strip_suffix(':').filter(|rest| rest.contains("://")).unwrap_or(origin);
     if !in_capitals {
         return Cow::Borrowed(origin);
     }
@@ -52,14 +54,57 @@ pub(crate) fn normal_origin(origin: &str) -> Cow<'_, str> {
     Cow::Owned(format!("{}{user}{}", origin[..scheme].to_ascii_lowercase(), origin[host..].to_ascii_lowercase()))
 }
 
-/// The same of an absolute URL, whose other parts stay; of any other text nothing changes.
+/// The same of an absolute URL, with its path in the form in which it can be compared, as that of a path alone; of any other
+/// text nothing changes.
 pub(crate) fn normal_url(url: &str) -> Cow<'_, str> {
-    let Some((scheme, rest)) = url.split_once("://") else { return Cow::Borrowed(url) };
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return if url.starts_with('/') { normal_path(url) } else { Cow::Borrowed(url) };
+    };
     let end = scheme.len() + 3 + rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (origin, rest) = url.split_at(end);
-    match normal_origin(origin) {
-        Cow::Borrowed(same) if same.len() == origin.len() => Cow::Borrowed(url),
-        origin => Cow::Owned(format!("{origin}{rest}")),
+    match (normal_origin(origin), normal_path(rest)) {
+        (Cow::Borrowed(same), Cow::Borrowed(_)) if same.len() == origin.len() => Cow::Borrowed(url),
+        (origin, path) => Cow::Owned(format!("{origin}{path}")),
+    }
+}
+
+/// A path, and what follows it, in the form in which it can be compared: without dot segments, nothing encoded that need not
+/// be, the rest of the escapes in capitals (RFC 3986 sections 6.2.2.1 to 6.2.2.3).
+fn normal_path(path: &str) -> Cow<'_, str> {
+    if !path.contains('%') && !path.contains("/.") {
+        return Cow::Borrowed(path);
+    }
+    let mut plain = Vec::with_capacity(path.len());
+    let mut rest = path.as_bytes();
+    while let [first, after @ ..] = rest {
+        match escaped(*first, after) {
+            Some(byte) if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) => plain.push(byte),
+            Some(_) => plain.extend([b'%', after[0].to_ascii_uppercase(), after[1].to_ascii_uppercase()]),
+            None => plain.push(*first),
+        }
+        rest = if escaped(*first, after).is_some() { &after[2..] } else { after };
+    }
+    let plain = String::from_utf8_lossy(&plain);
+    let (path, behind) = plain.split_at(plain.find(['?', '#']).unwrap_or(plain.len()));
+    let mut segments: Vec<&str> = Vec::new();
+    for segment in path.split('/') {
+        match segment {
+            "." => {}
+            ".." if segments.len() > 1 => drop(segments.pop()),
+            ".." => {}
+            segment => segments.push(segment),
+        }
+    }
+    let is_folder = matches!(path.rsplit('/').next(), Some("." | ".."));
+    Cow::Owned(format!("{}{}{behind}", segments.join("/"), if is_folder { "/" } else { "" }))
+}
+
+/// The byte that a percent escape stands for, if these bytes are one.
+fn escaped(first: u8, after: &[u8]) -> Option<u8> {
+    let hexadecimal = |digit: u8| char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    match (first, after) {
+        (b'%', [high, low, ..]) => hexadecimal(*high).zip(hexadecimal(*low)).map(|(high, low)| high * 16 + low),
+        _ => None,
     }
 }
 
@@ -87,6 +132,7 @@ pub(crate) fn origin(url: &str) -> Option<String> {
         _ => "",
     };
     let authority = authority.strip_suffix(default).filter(|_| !default.is_empty()).unwrap_or(&authority);
+    let authority = authority.strip_suffix(':').unwrap_or(authority);
     (!authority.is_empty()).then(|| format!("{scheme}://{authority}"))
 }
 
@@ -104,12 +150,7 @@ fn decoded(text: &str) -> String {
     let mut rest = text.as_bytes();
     while let [first, after @ ..] = rest {
         rest = after;
-        let hexadecimal = |digit: u8| char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-        let escaped = match (first, after) {
-            (b'%', [high, low, ..]) => hexadecimal(*high).zip(hexadecimal(*low)).map(|(high, low)| high * 16 + low),
-            _ => None,
-        };
-        match escaped {
+        match escaped(*first, after) {
             Some(byte) => {
                 bytes.push(byte);
                 rest = &after[2..];
@@ -178,6 +219,7 @@ mod tests {
             ("http://[::1]:8080/a", Some("http://[::1]:8080")),
             ("/a", None),
             ("https:///a", None),
+            ("https://feeds.example:/a", Some("https://feeds.example")),
         ];
         for (url, expected) in cases {
             assert_eq!(origin(url).as_deref(), expected, "{url}");
@@ -204,6 +246,10 @@ mod tests {
             ("https://User:Pw@A.example?Q", "https://User:Pw@a.example?Q"),
             ("https://a.example/b", "https://a.example/b"),
             ("/Path", "/Path"),
+            ("https://a.example:/x", "https://a.example/x"),
+            ("/%7Ea/%c3%a9?q=%2d%2f", "/~a/%C3%A9?q=-%2F"),
+            ("https://a.example/./a/b/../c/.", "https://a.example/a/c/"),
+            ("/../a%zz", "/a%zz"),
             ("urn:X", "urn:X"),
             ("", ""),
         ] {

@@ -64,7 +64,7 @@ pub(crate) static FUNCTIONS: &[Function] = &[
         [2, 2],
         Type::Bool,
         "same_url(a, b)",
-        "true if the addresses are equal, apart from a trailing slash, the case of scheme and host and a default port",
+        "true if the addresses are equal as RFC 3986 compares them, and apart from a trailing slash",
         |call| {
             Ok(Val::bool(both(call, |a, b| {
                 a == b || urls::normal_url(a).trim_end_matches('/') == urls::normal_url(b).trim_end_matches('/')
