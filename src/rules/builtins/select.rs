@@ -22,9 +22,9 @@ pub(crate) fn member<'a>(operand: Val<'a>, name: &str, context: &RuleContext<'a>
     let of = match operand {
         Val::Json(value) => return Ok(arena.node(value.get(name))),
         Val::RequestHeaders(parsed) => {
-            return Ok(arena.maybe(field(&parsed.exchange.request.headers, name, "request")?));
+            return header(&parsed.exchange.request.headers, name, "request", arena);
         }
-        Val::ResponseHeaders(parsed) => return Ok(arena.maybe(field(&answered(parsed)?.headers, name, "response")?)),
+        Val::ResponseHeaders(parsed) => return header(&answered(parsed)?.headers, name, "response", arena),
         Val::Names(names) => return Ok(arena.maybe(names.get(name).map(|(text, _)| &**text))),
         Val::Request(_) => Type::Request,
         Val::Response(_) => Type::Response,
@@ -304,6 +304,18 @@ fn known_reader<'a>(page: Option<&'a ParsedExchange>, parsed: &ParsedExchange) -
     let Some(page) = page else { return Ok(Val::Absent) };
     callers::known_reader(parsed)?;
     Ok(Val::Exchange(page))
+}
+
+/// Fields that may be given in several lines, which are one list then (RFC 9110 section 5.3).
+const LISTS: [&str; 2] = ["accept", "cache-control"];
+
+/// The value of a header field; of a list that was given in several lines all of it.
+fn header<'a>(headers: &'a Headers, name: &str, whose: &str, arena: &'a Arena) -> Result<Val<'a>, EvalError> {
+    let first = field(headers, name, whose)?;
+    if LISTS.contains(&name) && headers.all(name).nth(1).is_some() {
+        return Ok(arena.text(&headers.all(name).collect::<Vec<_>>().join(", ")));
+    }
+    Ok(arena.maybe(first))
 }
 
 /// A header field; unseen if the recording may have left it out.

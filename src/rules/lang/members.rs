@@ -51,7 +51,7 @@ members! {
         RequestPath "path": Type::Plain, "the path, without the query";
         RequestQuery "query": Type::Plain, "the query; absent if there is none";
         RequestUrl "url": Type::Plain, "the whole address";
-        RequestHeaders "headers": Type::Headers, "header fields: `request.headers[\"accept\"]`, a name in lower case, gives the first value";
+        RequestHeaders "headers": Type::Headers, "header fields: `request.headers[\"accept\"]`, a name in lower case, gives the first value; of `accept` and `cache-control`, which may be given in several lines, all of them";
         RequestBody "body": Type::Node, "the body, as JSON";
         RequestSize "size": Type::Plain, "bytes of the body on the wire";
         RequestByteOrderMark "byte_order_mark": Type::Plain, "true if the body begins with U+FEFF";
