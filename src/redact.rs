@@ -10,6 +10,7 @@
 
 mod challenge;
 mod content;
+mod cookies;
 mod credentials;
 mod level;
 mod personal;

@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use memchr::memmem;
 
 use super::Fingerprinter;
-use super::challenge;
+use super::{challenge, cookies};
 use crate::exchange::Headers;
 use crate::exchange::secrets::{FieldSyntax, field_syntax, is_secret_field};
 
@@ -39,8 +39,8 @@ pub(super) fn replace(name: &str, value: &[u8], fingerprinter: &Fingerprinter) -
 /// Where the secrets are in the value of a header field of that name, in its order.
 pub(super) fn secrets_within(name: &[u8], value: &[u8]) -> Vec<Range<usize>> {
     match field_syntax(name) {
-        Some(FieldSyntax::Cookies) => cookies(value, usize::MAX),
-        Some(FieldSyntax::SetCookie) => cookies(value, 1),
+        Some(FieldSyntax::Cookies) => cookies::values(value),
+        Some(FieldSyntax::SetCookie) => cookies::values_that_are_set(value),
         Some(FieldSyntax::Challenge) => challenge::secrets_within(value),
         _ if std::str::from_utf8(name).is_ok_and(is_secret_field) => {
             let secret = value.len() - secret_of(name, value).len()..value.len();
@@ -92,23 +92,6 @@ pub(super) fn secret_of(name: impl AsRef<[u8]>, value: &[u8]) -> &[u8] {
     let possible = scheme.len() <= 24 && scheme.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-');
     let rest = value[space..].trim_ascii_start();
     if rest.is_empty() || !(known || (possible && is_authorization())) { value } else { rest }
-}
-
-/// The values of the first `count` pairs.
-fn cookies(value: &[u8], count: usize) -> Vec<Range<usize>> {
-    let mut ranges = Vec::new();
-    let mut start = 0;
-    for pair in value.split(|&byte| byte == b';').take(count) {
-        let equals = memchr::memchr(b'=', pair).map_or(0, |equals| equals + 1);
-        let secret = pair[equals..].trim_ascii();
-        let blanks = pair[equals..].len() - pair[equals..].trim_ascii_start().len();
-        if !secret.is_empty() {
-            let from = start + equals + blanks;
-            ranges.push(from..from + secret.len());
-        }
-        start += pair.len() + 1;
-    }
-    ranges
 }
 
 /// The password in credentials of the Basic scheme (RFC 7617).
@@ -218,6 +201,8 @@ mod tests {
                 "id=abc; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT",
                 "id=#; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT",
             ),
+            ("Set-Cookie", "a=b; Path=/, c=abc; Path=/", "a=#; Path=/, c=#; Path=/"),
+            ("Set-Cookie", "a=\"x;abc\"; Path=/", "a=#; Path=/"),
             ("Content-Type", "application/json; version=1", "application/json; version=1"),
             ("Host", "me:secret@h.example:8080", "#@h.example:8080"),
             (":authority", "me:p@ss@h.example", "#@h.example"),

@@ -23,6 +23,9 @@ const REACH: usize = 4096;
 /// From so many small letters on a value in a text is hardly a word.
 const LONG_WORD: usize = 16;
 
+/// The type of the parts of a multipart form, in `Content-Disposition`.
+const FORM_DATA: &[u8] = b"form-data";
+
 /// What stands before a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Preceding {
@@ -55,6 +58,9 @@ impl Scan<'_> {
                 self.assigned(&text[name], Preceding::Quoted, self.behind_space(start), at);
             }
             return;
+        }
+        if text[..end].ends_with(b"*") {
+            return self.extended_parameter(end - 1, self.behind_space(start), at);
         }
         let from = self.done.max(end.saturating_sub(LONGEST_NAME)).min(end);
         let within = |byte: &&u8| is_name(**byte) || b"[]%:".contains(byte);
@@ -145,22 +151,54 @@ impl Scan<'_> {
         self.login.1
     }
 
+    /// `name*=UTF-8''token` in the head of a part of a multipart form (RFC 8187). The name of the parameter ends at `end`, its
+    /// value begins at `start`.
+    fn extended_parameter(&mut self, end: usize, start: usize, sign: usize) {
+        let text = self.text;
+        let name = &text[end.saturating_sub(b"name".len())..end];
+        if !name.eq_ignore_ascii_case(b"name") || !self.context.spend(LONGEST_NAME) {
+            return;
+        }
+        let within = |byte: &&u8| byte.is_ascii_graphic() && **byte != b';';
+        let length = text[start.min(text.len())..].iter().take(LONGEST_NAME).take_while(within).count();
+        let mut parts = text[start.min(text.len())..][..length].splitn(3, |&byte| byte == b'\'');
+        if let Some(named) = parts.nth(2) {
+            self.named_by_parameter(&DecodedPart::of_percent(named).text, sign);
+        }
+    }
+
     /// `name="token"` in a tag, or in the head of a part of a multipart form.
     fn named_by_attribute(&mut self, named: Range<usize>, sign: usize) {
         let text = self.text;
         let named = &text[named];
-        if !may_be_secret(named) || !self.context.spend(2 * REACH) {
+        if !may_be_secret(named) || self.named_by_parameter(named, sign) || self.is_json {
             return;
         }
         let before = &text[sign.saturating_sub(REACH)..sign];
-        let line = &before[memchr::memrchr(b'\n', before).map_or(0, |at| at + 1)..];
-        if memmem::find(line, b"form-data").is_some() {
-            self.part_of_form(named, sign);
-        } else if !self.is_json
-            && let Some(tag) = memchr::memrchr2(b'<', b'>', before).filter(|&at| before[at] == b'<')
-        {
+        if let Some(tag) = memchr::memrchr2(b'<', b'>', before).filter(|&at| before[at] == b'<') {
             self.named_in_tag(named, sign - before.len() + tag);
         }
+    }
+
+    /// `name="token"` in the head of a part of a multipart form. True if there is nothing more to be looked for.
+    fn named_by_parameter(&mut self, named: &[u8], sign: usize) -> bool {
+        if !self.context.spend(2 * REACH) {
+            return true;
+        }
+        let before = &self.text[sign.saturating_sub(REACH)..sign];
+        // A header field goes on in the next line, if that begins with a blank.
+        let mut start = before.len();
+        loop {
+            start = memchr::memrchr(b'\n', &before[..start]).unwrap_or_default();
+            if start == 0 || !matches!(before.get(start + 1), Some(b' ' | b'\t')) {
+                break;
+            }
+        }
+        let is_part = before[start..].windows(FORM_DATA.len()).any(|window| window.eq_ignore_ascii_case(FORM_DATA));
+        if is_part {
+            self.part_of_form(named, sign);
+        }
+        is_part
     }
 
     /// The part of a multipart form in whose head `head` stands.

@@ -117,6 +117,10 @@ fn header_fields_in_json() {
     check(&[
         (r#"{"headers": {"cookie": "sid=abc; theme=x"}}"#, r##"{"headers": {"cookie": "sid=#; theme=#"}}"##),
         (r#"{"Set-Cookie": "sid=abc; Path=/"}"#, r##"{"Set-Cookie": "sid=#; Path=/"}"##),
+        (
+            r#"{"set-cookie": "a=b; Path=/, sid=abc; Expires=Wed, 21 Oct 2026 07:28:00 GMT, c=\"d;e\"; HttpOnly"}"#,
+            r##"{"set-cookie": "a=#; Path=/, sid=#; Expires=Wed, 21 Oct 2026 07:28:00 GMT, c=#; HttpOnly"}"##,
+        ),
         (r#"{"set-cookie": ["sid=abc; Path=/"]}"#, r##"{"set-cookie": ["sid=#; Path=/"]}"##),
         (
             r#"{"www-authenticate": "Digest realm=\"a\", nonce=\"abc\""}"#,
@@ -275,6 +279,20 @@ fn multipart_forms() {
         assert_eq!(shown(&form(name, "two words\r\nmore")), form(name, "#"), "{name}");
     }
     assert_eq!(shown(&form("\"note\"", "two words")), form("\"note\"", "two words"));
+    for disposition in [
+        "FORM-DATA; NAME=\"password\"",
+        "Form-Data; Name=password",
+        "form-data; name*=UTF-8''password",
+        "form-data; name*=utf-8'en'pass%77ord; filename=a",
+        "form-data;\r\n name=\"password\"",
+        "form-data; filename=\"a\";\r\n\tname=\"password\"",
+    ] {
+        let part = |value: &str| format!("--b\r\nContent-Disposition: {disposition}\r\n\r\n{value}\r\n--b--\r\n");
+        assert_eq!(shown(&part("two words")), part("#"), "{disposition}");
+    }
+    let note = "--b\r\nContent-Disposition: form-data; name*=UTF-8''note\r\n\r\ntwo words\r\n--b--\r\n";
+    assert_eq!(shown(note), note);
+    assert_eq!(shown("form-data; name\n=\"password\"\n\nab"), "form-data; name\n=\"password\"\n\nab");
 }
 
 #[test]
@@ -412,6 +430,7 @@ fn no_text_takes_long() {
         "\"cookies\":[",
         "\"pin\":[",
         "form-data; name=\"token\"\n",
+        "form-data;\n name*=UTF-8''token\n",
         "ewogICJhIjogMSwgImIiOiAyIH0",
         "https%3A%2F%2F",
         "<![CDATA[",
