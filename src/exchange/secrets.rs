@@ -26,7 +26,9 @@ pub(crate) use fingerprint::{
     FINGERPRINT_MARK, SecretKind, SecretTraits, find_fingerprint, fingerprint_at, is_fingerprint,
 };
 pub(crate) use likely::is_likely_secret;
-use names::{AMBIGUOUS, ENDINGS, HARMLESS, HARMLESS_FIELDS, IN_FIELDS, LOGIN, OF_LOGINS, PARAMETERS, SUFFIXES, WORDS};
+use names::{
+    AMBIGUOUS, ENDINGS, HARMLESS, HARMLESS_FIELDS, HOLDERS, IN_FIELDS, LOGIN, OF_LOGINS, PARAMETERS, SUFFIXES, WORDS,
+};
 use words::NameWords;
 
 /// Where a name stands.
@@ -112,6 +114,12 @@ pub(crate) fn is_secret(name: &[u8]) -> bool {
 pub(crate) fn is_secret_field(name: &str) -> bool {
     let in_parts = |syntax: FieldSyntax| syntax != FieldSyntax::Credentials;
     secrecy(name.as_bytes(), NameContext::HeaderField).is_some() && !field_syntax(name.as_bytes()).is_some_and(in_parts)
+}
+
+/// True if what looks like a secret is one in an object of that name, however deep it stands.
+pub(crate) fn holds_secrets(name: &[u8]) -> bool {
+    let words = NameWords::of(name).without_suffixes(&SUFFIXES);
+    words.either(|words| HOLDERS.iter().any(|known| words.ends_in(known)))
 }
 
 /// How the value of a header field is written, or that of a member which logs one; `None` for any other name.
@@ -221,6 +229,28 @@ mod tests {
             "jwt",
             "otp",
             "otp_code",
+            "app_key",
+            "appkey",
+            "applicationKey",
+            "licenseKey",
+            "integrationKey",
+            "writeKey",
+            "securityKey",
+            "passkey",
+            "pw",
+            "PW",
+            "dbPw",
+            "db_pw[0]",
+            "secretAnswer",
+            "resetCode",
+            "activationCode",
+            "smsCode",
+            "twoFactorCode",
+            "passwordAgain",
+            "tokenString",
+            "client_secret_basic",
+            "loginToken2FA",
+            "secretKeyBase",
             "dpop",
             "device_code",
             "userCode",
@@ -232,7 +262,24 @@ mod tests {
         ] {
             assert_eq!(of(name, Member), Some(Secrecy::Certain), "{name}");
         }
-        for name in ["sig", "session", "session_id", "sessionId", "cookies", "credentials", "pin", "db_pass", "auth"] {
+        for name in [
+            "sig",
+            "session",
+            "session_id",
+            "sessionId",
+            "cookies",
+            "credentials",
+            "pin",
+            "db_pass",
+            "auth",
+            "authHeader",
+            "auth_string",
+            "serviceKey",
+            "storageKey",
+            "tokenId",
+            "secret_id",
+            "sas",
+        ] {
             assert_eq!(of(name, Member), Some(Secrecy::IfLikely), "{name}");
         }
         for name in [
@@ -261,6 +308,15 @@ mod tests {
             "design",
             "laptop",
             "author",
+            "propertyID",
+            "bookingKey",
+            "promoCode",
+            "confirmationCode",
+            "gasAndSas1x",
+            "mpw1",
+            "sofa",
+            "alfa",
+            "queryString",
             "address",
             "access",
             "",
@@ -282,7 +338,18 @@ mod tests {
             assert_eq!(of(name, Parameter), None, "{name}");
         }
         assert_eq!(of("sessionId", Parameter), Some(Secrecy::IfLikely));
+        assert_eq!([of("pw", Parameter), of("appkey", Parameter)], [Some(Secrecy::Certain); 2]);
         assert!(is_secret_of_login(b"state") && is_parameter_of_login(b"client_id") && !is_parameter_of_login(b"q"));
+    }
+
+    #[test]
+    fn objects_that_hold_secrets() {
+        for name in ["credentials", "clientCredential", "auth", "basic_auth", "authentication"] {
+            assert!(holds_secrets(name.as_bytes()), "{name}");
+        }
+        for name in ["session", "passes", "author", "cookies"] {
+            assert!(!holds_secrets(name.as_bytes()), "{name}");
+        }
     }
 
     #[test]

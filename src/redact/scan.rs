@@ -110,6 +110,8 @@ struct Scan<'t> {
     elements: usize,
     cookies: usize,
     arguments: usize,
+    /// Up to here objects have been looked at in which what looks like a secret is one.
+    likely: usize,
     /// The parameters that were looked at last for signs of a login, and whether there were any.
     login: (Range<usize>, bool),
 }
@@ -158,6 +160,7 @@ impl<'t> Scan<'t> {
             elements: 0,
             cookies: 0,
             arguments: 0,
+            likely: 0,
             login: (0..0, false),
         }
     }

@@ -13,11 +13,13 @@ pub(crate) struct Endings {
     two: [u32; 26],
     /// All three, by the first and the second of them.
     three: [[u32; 26]; 26],
+    /// Names that have two, by the first of them.
+    short: [u32; 26],
 }
 
 impl Endings {
     /// Of all names that mean a secret.
-    pub(crate) const OF_SECRETS: Self = Self { two: [0; 26], three: [[0; 26]; 26] }
+    pub(crate) const OF_SECRETS: Self = Self { two: [0; 26], three: [[0; 26]; 26], short: [0; 26] }
         .with(&ENDINGS)
         .with(&WORDS)
         .with(&AMBIGUOUS)
@@ -25,13 +27,17 @@ impl Endings {
         .with(&OF_LOGINS)
         .with(&SUFFIXES);
 
-    /// These names too, and their plurals. They have three letters and more, and end with them.
+    /// These names too, and their plurals. They have two letters and more, and end with them.
     pub(crate) const fn with(mut self, names: &[&str]) -> Self {
         let mut at = 0;
         while at < names.len() {
             let name = names[at].as_bytes();
             let length = name.len();
-            self.add([name[length - 3], name[length - 2], name[length - 1]]);
+            if length == 2 {
+                self.add_short([name[0], name[1]]);
+            } else {
+                self.add([name[length - 3], name[length - 2], name[length - 1]]);
+            }
             self.add([name[length - 2], name[length - 1], b's']);
             at += 1;
         }
@@ -42,6 +48,16 @@ impl Endings {
         let (first, second, third) = (Self::place(first), Self::place(second), Self::place(third));
         self.two[second] |= 1 << third;
         self.three[first][second] |= 1 << third;
+    }
+
+    /// Whatever letter stands before these two, and if there is none.
+    const fn add_short(&mut self, [first, second]: [u8; 2]) {
+        self.short[Self::place(first)] |= 1 << Self::place(second);
+        let mut before = b'a';
+        while before <= b'z' {
+            self.add([before, first, second]);
+            before += 1;
+        }
     }
 
     /// The place of a letter, be it large or small.
@@ -57,6 +73,11 @@ impl Endings {
             }
             _ => None,
         }
+    }
+
+    fn has_short(&self, letters: [u8; 2]) -> bool {
+        let [first, second] = letters.map(Self::place);
+        self.short[first] & (1 << second) != 0
     }
 
     fn has(&self, letters: [u8; 3]) -> bool {
@@ -96,7 +117,7 @@ pub(crate) fn may_be_secret_member<'n>(ending: impl IntoIterator<Item = &'n u8>)
         }
     }
     // There may be more letters further before.
-    looked_at == MOST_SIGNS
+    looked_at == MOST_SIGNS || found == 2 && OF_SECRETS.has_short([letters[1], letters[2]])
 }
 
 #[cfg(test)]
@@ -113,7 +134,7 @@ mod tests {
                 assert!(may_be_secret(name.as_bytes()) && may_be_secret_member(name.as_bytes().iter().rev()), "{name}");
             }
         }
-        for name in ["", "s", "@id", "@type", "price", "url", "a1"] {
+        for name in ["", "s", "id", "@id", "@type", "price", "url", "a1"] {
             assert!(!may_be_secret_member(name.as_bytes().iter().rev()), "{name}");
         }
         assert!(may_be_secret_member(b"token____________".iter().rev()), "it can't be told");

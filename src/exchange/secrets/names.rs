@@ -1,7 +1,7 @@
 //! The list of names that mean a secret, in words: lower case, without what stands between them.
 
 /// What the letters of a name may end with, whatever stands before: no ordinary word ends like that.
-pub(super) const ENDINGS: [&str; 41] = [
+pub(super) const ENDINGS: [&str; 51] = [
     "token",
     "secret",
     "password",
@@ -17,7 +17,16 @@ pub(super) const ENDINGS: [&str; 41] = [
     "samlassertion",
     "samlresponse",
     "apikey",
+    "appkey",
+    "applicationkey",
+    "licensekey",
+    "licencekey",
+    "integrationkey",
+    "securitykey",
+    "writekey",
+    "passkey",
     "secretkey",
+    "secretkeybase",
     "privatekey",
     "accesskey",
     "subscriptionkey",
@@ -41,12 +50,13 @@ pub(super) const ENDINGS: [&str; 41] = [
     "authorizationcode",
     "verificationcode",
     "recoverycode",
+    "secretanswer",
     "sessid",
     "jsessionid",
 ];
 
 /// Last words of a name that are a secret wherever they stand.
-pub(super) const WORDS: [&str; 16] = [
+pub(super) const WORDS: [&str; 21] = [
     "otp",
     "totp",
     "hotp",
@@ -56,6 +66,11 @@ pub(super) const WORDS: [&str; 16] = [
     "securitycode",
     "backupcode",
     "logincode",
+    "smscode",
+    "twofactorcode",
+    "resetcode",
+    "activationcode",
+    "pw",
     "dpop",
     "passw",
     "csrf",
@@ -66,7 +81,7 @@ pub(super) const WORDS: [&str; 16] = [
 ];
 
 /// Last words of a name that are a secret in a header field, and elsewhere if the value looks like one.
-pub(super) const AMBIGUOUS: [&str; 14] = [
+pub(super) const AMBIGUOUS: [&str; 20] = [
     "sig",
     "pass",
     "auth",
@@ -81,6 +96,12 @@ pub(super) const AMBIGUOUS: [&str; 14] = [
     "verifier",
     "authentication",
     "pincode",
+    "servicekey",
+    "storagekey",
+    "tokenid",
+    "secretid",
+    "authheader",
+    "sas",
 ];
 
 /// Whole names that are a secret in a URL or form, and much else elsewhere.
@@ -121,7 +142,7 @@ pub(super) const HARMLESS_FIELDS: [&str; 9] = [
 pub(super) const HARMLESS: [&str; 3] = ["accesspass", "hascredential", "credentialcategory"];
 
 /// Words behind a name that leave it what it is, as in `password_confirmation`.
-pub(super) const SUFFIXES: [&str; 16] = [
+pub(super) const SUFFIXES: [&str; 21] = [
     "value",
     "val",
     "hash",
@@ -138,7 +159,16 @@ pub(super) const SUFFIXES: [&str; 16] = [
     "confirm",
     "confirmation",
     "repeat",
+    "again",
+    "string",
+    // `client_secret_basic`, `loginToken2FA`.
+    "basic",
+    "fa",
+    "mfa",
 ];
+
+/// Last words of the names of objects in which what looks like a secret is one.
+pub(super) const HOLDERS: [&str; 3] = ["credential", "auth", "authentication"];
 
 /// Parameters that are a secret between a client and its login, and ordinary words elsewhere.
 pub(super) const OF_LOGINS: [&str; 2] = ["state", "nonce"];

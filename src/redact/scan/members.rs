@@ -9,8 +9,8 @@ use super::super::views::DecodedPart;
 use super::edits::{Replacement, SecretEdit};
 use super::{Scan, is_name, pairs, string_end};
 use crate::exchange::secrets::{
-    Endings, FieldSyntax, NameContext, Secrecy, field_syntax, is_likely_secret, is_secret_value, may_be_secret,
-    may_be_secret_member, secrecy,
+    Endings, FieldSyntax, NameContext, Secrecy, field_syntax, holds_secrets, is_likely_secret, is_secret_value,
+    may_be_secret, may_be_secret_member, secrecy,
 };
 
 /// Longest name, in bytes, with what stands in brackets behind it.
@@ -23,9 +23,11 @@ enum SecretStrings {
     Everything,
     /// Those that look like one, and each `value` of a cookie.
     Cookies,
-    /// The elements of a list that look like one.
-    Elements,
 }
+
+/// The private members of a JSON Web Key (RFC 7518), and that which each key has.
+const PRIVATE_MEMBERS: [&[u8]; 7] = [b"d", b"p", b"q", b"dp", b"dq", b"qi", b"k"];
+const KEY_TYPE: &str = "kty";
 
 /// False for most names that are none of a challenge, by their end.
 fn may_be_challenge(name: &[u8]) -> bool {
@@ -40,7 +42,8 @@ fn may_be_challenge(name: &[u8]) -> bool {
 }
 
 /// How names of members end that mean a secret, name another member, or are those of a challenge.
-static TELLING: Endings = Endings::OF_SECRETS.with(&pairs::LABELS).with(&["certificate", "authenticate", "info"]);
+static TELLING: Endings =
+    Endings::OF_SECRETS.with(&pairs::LABELS).with(&["certificate", "authenticate", "info", KEY_TYPE]);
 
 /// False for nearly all members that are of no interest; `before` is the text before the quote that ends the name.
 fn may_be_telling_member(before: &[u8], quote: u8) -> bool {
@@ -104,6 +107,9 @@ impl Scan<'_> {
         if may_be_challenge(name) && field_syntax(name) == Some(FieldSyntax::Challenge) {
             return self.value(name, Some(FieldSyntax::Challenge), at);
         }
+        if name == KEY_TYPE.as_bytes() {
+            return self.web_key(place.start - 1);
+        }
         let Some(secrecy) = secrecy(name, NameContext::Member) else { return };
         let syntax = field_syntax(name);
         match self.byte(at) {
@@ -112,7 +118,7 @@ impl Scan<'_> {
             Some(b'{' | b'[') if matches!(syntax, Some(FieldSyntax::Cookies | FieldSyntax::SetCookie)) => {
                 self.container(name, at, SecretStrings::Cookies);
             }
-            Some(b'[') => self.container(name, at, SecretStrings::Elements),
+            Some(b'{' | b'[') => self.likely_strings(name, at),
             Some(b'-' | b'0'..=b'9') => {
                 let end = at + self.run(at, |byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
                 if is_secret_value(name, NameContext::Member, &self.text[at..end]) {
@@ -180,12 +186,7 @@ impl Scan<'_> {
         let mut is_value = false;
         while let Some(byte) = self.byte(at) {
             match byte {
-                b'{' | b'[' => {
-                    depth += 1;
-                    if which == SecretStrings::Elements && depth > 1 {
-                        return;
-                    }
-                }
+                b'{' | b'[' => depth += 1,
                 b'}' | b']' => {
                     depth -= 1;
                     if depth == 0 {
@@ -232,6 +233,84 @@ impl Scan<'_> {
         if which == SecretStrings::Everything {
             self.done = self.done.max(end);
             self.unescaped = self.unescaped.max(end);
+        }
+    }
+
+    /// The private members of a JSON Web Key; the name of one of its members opens at `quote`.
+    fn web_key(&mut self, quote: usize) {
+        if !self.context.spend(pairs::REACH) {
+            return;
+        }
+        let text = self.text;
+        let members = self.object_around(quote).unwrap_or_default();
+        for member in members.iter().filter(|member| PRIVATE_MEMBERS.contains(&&text[member.name.clone()])) {
+            if member.is_string {
+                self.plain_secret(member.value.clone());
+            }
+        }
+    }
+
+    /// The strings that look like secrets within an array or object whose name may be an ordinary word: the elements of an
+    /// array, the members of an object, and where names of people's secrets stand, as in `auth`, all that is within.
+    ///
+    /// An object of the models or of another vocabulary has members such as `@type`: nothing in it is one.
+    fn likely_strings(&mut self, name: &[u8], start: usize) {
+        /// Members that identify what others know too.
+        const IDENTIFIERS: [&[u8]; 2] = [b"identifier", b"propertyID"];
+        if start < self.likely || self.context.budget.get() == 0 {
+            return;
+        }
+        let is_deep = holds_secrets(name);
+        // How many edits there were where each object that is open began, and how many are open around what is none of ours.
+        let mut open: Vec<usize> = Vec::new();
+        let mut vocabulary = usize::MAX;
+        let (mut at, mut is_identifier) = (start, false);
+        while let Some(byte) = self.byte(at) {
+            match byte {
+                b'{' | b'[' => {
+                    open.push(self.edits.len());
+                    is_identifier = false;
+                    if !is_deep && open.len() > 1 && self.byte(start) == Some(b'[') {
+                        break;
+                    }
+                }
+                b'}' | b']' => {
+                    open.pop();
+                    if open.is_empty() {
+                        break;
+                    }
+                    if open.len() < vocabulary {
+                        vocabulary = usize::MAX;
+                    }
+                }
+                b'"' => {
+                    let range = at + 1..string_end(self.text, at + 1);
+                    at = range.end;
+                    if self.byte(range.end) == Some(b'"') && self.byte(self.behind_space(range.end + 1)) == Some(b':') {
+                        let name = &self.text[range];
+                        is_identifier = IDENTIFIERS.contains(&name);
+                        if name.starts_with(b"@") && open.len() < vocabulary {
+                            vocabulary = open.len();
+                            self.edits.truncate(open.last().copied().unwrap_or_default());
+                        }
+                    } else if !is_identifier && open.len() < vocabulary && (is_deep || open.len() == 1) {
+                        let view = self.view(range.clone());
+                        let secret = secret_of(name, &view.text);
+                        if is_likely_secret(secret) {
+                            let within = view.range(view.text.len() - secret.len()..view.text.len());
+                            self.secret(range.start + within.start..range.start + within.end, secret);
+                        }
+                    }
+                }
+                b',' if self.byte(start) == Some(b'{') => is_identifier = false,
+                _ => {}
+            }
+            at += 1;
+        }
+        let end = at.min(self.text.len());
+        self.context.spend(end - start);
+        if is_deep {
+            self.likely = end;
         }
     }
 

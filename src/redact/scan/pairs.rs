@@ -27,7 +27,7 @@ pub(super) const LABELS: [&str; 12] = [
 const VALUES: [&str; 9] = ["value", "val", "v", "content", "data", "headervalue", "fieldvalue", "stringvalue", "text"];
 
 /// How far the object around a name is looked at, in bytes before it and behind.
-const REACH: usize = 4096;
+pub(super) const REACH: usize = 4096;
 
 /// False for most names that are no label, by their last two letters; of `k` the sign before it, if there is one, is none of
 /// the name.
@@ -73,11 +73,11 @@ fn may_name_secret(name: &[u8]) -> bool {
 }
 
 /// A member of an object.
-struct Member {
-    name: Range<usize>,
+pub(super) struct Member {
+    pub(super) name: Range<usize>,
     /// Of a string what is between its quotes.
-    value: Range<usize>,
-    is_string: bool,
+    pub(super) value: Range<usize>,
+    pub(super) is_string: bool,
 }
 
 impl Scan<'_> {
@@ -121,7 +121,7 @@ impl Scan<'_> {
     }
 
     /// The members of the object that the member whose quote opens at `quote` belongs to, as far as they are near.
-    fn object_around(&self, quote: usize) -> Option<Vec<Member>> {
+    pub(super) fn object_around(&self, quote: usize) -> Option<Vec<Member>> {
         let mut at = self.beginning_of_object(quote)? + 1;
         let most = quote.saturating_add(REACH).min(self.text.len());
         let mut members = Vec::new();

@@ -102,13 +102,68 @@ fn words_that_are_ordinary_too() {
             r#"{"state": "updated", "@type": "ScheduledSession"}"#,
         ),
         (r#"{"session": "Monday 10:00", "sessionId": "1234"}"#, r#"{"session": "Monday 10:00", "sessionId": "1234"}"#),
-        (r#"{"session": {"id": "«S»"}, "key": "«S»"}"#, r#"{"session": {"id": "«S»"}, "key": "«S»"}"#),
+        (r#"{"session": {"id": "«S»"}, "key": "«S»"}"#, r##"{"session": {"id": "#"}, "key": "«S»"}"##),
         (r#"{"pin": "4711", "pin": 4711, "pinCode": "4711"}"#, r##"{"pin": "#", "pin": 0, "pinCode": "4711"}"##),
         (
             r#"{"session": "5b0b7f3e-6d1c-4f0a-9c52-7e1a4d90b6c3"}"#,
             r#"{"session": "5b0b7f3e-6d1c-4f0a-9c52-7e1a4d90b6c3"}"#,
         ),
         (r#"{"sessions": [{"identifier": "«S»"}]}"#, r#"{"sessions": [{"identifier": "«S»"}]}"#),
+    ]);
+}
+
+#[test]
+fn objects_that_are_named_like_secrets() {
+    check(&[
+        (r#"{"credentials": {"user": "bob", "value": "«S»"}}"#, r##"{"credentials": {"user": "bob", "value": "#"}}"##),
+        (
+            r#"{"credentials": [{"client": {"id": "bob", "k": "«S»"}}, "«S»"], "x": "«S»"}"#,
+            r##"{"credentials": [{"client": {"id": "bob", "k": "#"}}, "#"], "x": "«S»"}"##,
+        ),
+        (r#"{"auth": {"user": "bob", "pw": "open sesame"}}"#, r##"{"auth": {"user": "bob", "pw": "#"}}"##),
+        (
+            r#"{"auth": {"header": "Bearer «S»", "n": 5, "on": true, "u": "https://a.example/«S»"}}"#,
+            r##"{"auth": {"header": "Bearer #", "n": 5, "on": true, "u": "https://a.example/«S»"}}"##,
+        ),
+        (
+            r#"{"auth": {"oauth2": [{"key": "accessToken", "value": "«S»"}]}}"#,
+            r##"{"auth": {"oauth2": [{"key": "accessToken", "value": "#"}]}}"##,
+        ),
+        (r#"{"auth": {"a": "«S»"#, r##"{"auth": {"a": "#"##),
+        // Of a booking.
+        (
+            r#"{"session": {"@type": "ScheduledSession", "id": "«S»", "a": {"b": "«S»"}}}"#,
+            r#"{"session": {"@type": "ScheduledSession", "id": "«S»", "a": {"b": "«S»"}}}"#,
+        ),
+        (
+            r#"{"session": {"id": "«S»", "a": ["«S»"], "@id": "x"}, "auth": {"a": "«S»"}}"#,
+            r##"{"session": {"id": "«S»", "a": ["«S»"], "@id": "x"}, "auth": {"a": "#"}}"##,
+        ),
+        (
+            r#"{"auth": {"a": "«S»", "seller": {"b": "«S»", "c": {"d": "«S»"}, "@type": "Organization"}, "e": "«S»"}}"#,
+            r##"{"auth": {"a": "#", "seller": {"b": "«S»", "c": {"d": "«S»"}, "@type": "Organization"}, "e": "#"}}"##,
+        ),
+        (
+            r#"{"session": {"identifier": "«S»", "position": "x", "place": {"id": "«S»"}}}"#,
+            r#"{"session": {"identifier": "«S»", "position": "x", "place": {"id": "«S»"}}}"#,
+        ),
+        (r#"{"passes": [{"id": "«S»"}], "pass": ["«S»"]}"#, r##"{"passes": [{"id": "«S»"}], "pass": ["#"]}"##),
+    ]);
+}
+
+#[test]
+fn json_web_keys() {
+    check(&[
+        (
+            r#"{"keys": [{"kty": "EC", "crv": "P-256", "x": "abc", "y": "def", "d": "ghi", "kid": "1"}, {"d": "x"}]}"#,
+            r##"{"keys": [{"kty": "EC", "crv": "P-256", "x": "abc", "y": "def", "d": "#", "kid": "1"}, {"d": "x"}]}"##,
+        ),
+        (r#"{"k": "abc", "kty": "oct"}"#, r##"{"k": "#", "kty": "oct"}"##),
+        (
+            r#"{"kty":"RSA","n":"a","e":"AQAB","p":"b","q":"c","dp":"d","dq":"e","qi":"f"}"#,
+            r##"{"kty":"RSA","n":"a","e":"AQAB","p":"#","q":"#","dp":"#","dq":"#","qi":"#"}"##,
+        ),
+        (r#"{"kty": "RSA", "n": "«S»", "e": "AQAB"}"#, r#"{"kty": "RSA", "n": "«S»", "e": "AQAB"}"#),
     ]);
 }
 
@@ -435,6 +490,12 @@ fn no_text_takes_long() {
         "https%3A%2F%2F",
         "<![CDATA[",
         "\"session\":[\"",
+        "\"session\":{\"",
+        "\"session\":{\"a\":",
+        "{\"auth\":{\"a\":[",
+        "{\"auth\":{\"@a\":[",
+        "{\"kty\":",
+        "{\"kty\":\"a\",",
         "\\u0022",
         "\\u0026amp;%2525",
         "[[[",
