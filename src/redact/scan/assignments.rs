@@ -20,6 +20,9 @@ const LONGEST_NAME: usize = 256;
 /// How far the parameters of one URL are looked at for signs of a login, in bytes before a parameter and behind it.
 const REACH: usize = 4096;
 
+/// Longest word of a name in words, in bytes.
+const LONGEST_WORD: usize = 24;
+
 /// From so many small letters on a value in a text is hardly a word.
 const LONG_WORD: usize = 16;
 
@@ -73,6 +76,8 @@ impl Scan<'_> {
         let parted = name.iter().rposition(|byte| b"?&;#=".contains(byte)).map_or(0, |at| at + 1);
         let left = if parted > 0 { Some(name[parted - 1]) } else { text[..end - length].last().copied() };
         let name = &name[parted..];
+        let caption = self.caption(end - length..end);
+        let name = caption.map_or(name, |caption| &text[caption]);
         if name.is_empty() || !(may_be_secret(name) || pairs::may_be_label(name)) {
             return;
         }
@@ -105,7 +110,9 @@ impl Scan<'_> {
         // Where there is too much to be looked at, what may be a secret is one.
         let is_certain = secrecy == Some(Secrecy::Certain) || !self.context.spend(value.len());
         let plain = DecodedPart::of_percent(&self.text[value.clone()]).text;
+        let is_caption = !among_parameters && memchr::memchr(b' ', name).is_some();
         let is_secret = match secrecy {
+            _ if is_caption => is_likely_secret(&plain),
             _ if is_certain => true,
             Some(_) => is_secret_value(name, context, &plain),
             None => plain.len() >= SHORTEST_OF_LOGIN,
@@ -226,11 +233,14 @@ impl Scan<'_> {
         if let Some(syntax) = syntax_of_line(name) {
             return self.field_of_line(name, syntax, at);
         }
+        let caption = self.caption(at - length..at);
+        let name = caption.clone().map_or(name, |caption| &text[caption]);
         let Some(secrecy) = may_be_secret(name).then(|| secrecy(name, NameContext::Member)).flatten() else { return };
         let start = at + 1 + self.run(at + 1, |byte| byte == b' ' || byte == b'+');
-        if self.byte(start).is_some_and(|byte| matches!(byte, b'"' | b'\'')) && !self.is_json {
+        if self.byte(start).is_some_and(|byte| byte == b'\'' || byte == b'"' && !self.is_json) {
             if let Some(value) = self.quoted(start)
                 && is_secret_value(name, NameContext::Member, &text[value.clone()])
+                && (caption.is_none() || is_likely_secret(&text[value.clone()]))
             {
                 self.done = self.done.max(value.end);
                 self.plain_secret(value);
@@ -243,8 +253,30 @@ impl Scan<'_> {
         let is_field = || {
             name.iter().any(|byte| matches!(byte, b'-' | b'_')) || field_syntax(name) == Some(FieldSyntax::Credentials)
         };
-        let is_sure = secrecy == Secrecy::Certain && (begins_line || is_field());
+        let is_sure = secrecy == Secrecy::Certain && caption.is_none() && (begins_line || is_field());
         self.word(name, start, is_sure);
+    }
+
+    /// A name in words, such as `API key`, whose last word is none of a secret by itself. `word` is where that stands.
+    fn caption(&self, word: Range<usize>) -> Option<Range<usize>> {
+        /// Words before the last one.
+        const WORDS: usize = 2;
+        let text = self.text;
+        if text[..word.start].last() != Some(&b' ') || !may_be_secret(&text[word.clone()]) {
+            return None;
+        }
+        let mut start = word.start;
+        for _ in 0..WORDS {
+            let before = &text[start.saturating_sub(LONGEST_WORD + 1)..start];
+            let Some((b' ', before)) = before.split_last() else { break };
+            let length = before.iter().rev().take_while(|byte| byte.is_ascii_alphabetic()).count();
+            if !(1..LONGEST_WORD).contains(&length) {
+                break;
+            }
+            start -= length + 1;
+        }
+        let is_secret = |name: Range<usize>| secrecy(&text[name], NameContext::Member).is_some();
+        (start < word.start && is_secret(start..word.end) && !is_secret(word.clone())).then_some(start..word.end)
     }
 
     /// The value of a line, which ends at a blank. Of one that is not sure to be a secret the look decides.

@@ -364,6 +364,14 @@ fn lines() {
         ("Set-Cookie: a=b; Path=/", "Set-Cookie: a=#; Path=/"),
         ("WWW-Authenticate: Digest nonce=\"abc\"", "WWW-Authenticate: Digest nonce=\"#\""),
         ("Cookies: we use them", "Cookies: we use them"),
+        ("API key: «S»\nYour API key = «S» for you", "API key: #\nYour API key = # for you"),
+        ("Subscription key: «S», Secret key: '«S»'", "Subscription key: #, Secret key: '#'"),
+        ("Your one time code is short. Otp code: Ab3dE9fG.1", "Your one time code is short. Otp code: #"),
+        (r#"{"description": "Your API key: «S»."}"#, r##"{"description": "Your API key: #"}"##),
+        (r#"{"a": "password: 'open sesame'"}"#, r##"{"a": "password: '#'"}"##),
+        ("API key: ask at the desk. Secret key = null", "API key: ask at the desk. Secret key = null"),
+        ("The key: «S». Access code: «S». Post code = «S»", "The key: «S». Access code: «S». Post code = «S»"),
+        ("Security code: 123456, PIN code: 4711", "Security code: 123456, PIN code: 4711"),
     ]);
 }
 
