@@ -15,6 +15,7 @@ mod assignments;
 mod edits;
 mod encoded;
 mod forms;
+mod issued;
 mod markup;
 mod members;
 mod pairs;

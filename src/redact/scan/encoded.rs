@@ -105,6 +105,9 @@ impl Scan<'_> {
             if run.end - start < SHORTEST {
                 return run.end;
             }
+            if let Some(end) = self.issued_token(start) {
+                return end;
+            }
             let first = &self.text[start..start + FIRST];
             if may_be_encoded_text(first) {
                 return self.encoded_text(start..run.end);

@@ -4,13 +4,25 @@
 use memchr::memmem;
 
 use super::super::credentials::is_basic;
+use super::encoded::is_base64;
 use super::{Scan, run_of};
 use crate::exchange::secrets::is_secret;
 
 /// How what is looked for begins. It is spelled out, not matched in any case, and has three bytes and more, since that lets it
 /// be found ten times as fast. Nor is it among these what most texts have many of: user-info is found by the colon before it.
-pub(super) const FORMS: [&str; 10] =
-    ["eyJ", "earer ", "EARER ", "earer+", "DPoP ", "asic ", "ASIC ", "asic+", "PRIVATE KEY", "curl "];
+pub(super) const FORMS: [&str; 11] = [
+    "eyJ",
+    "earer ",
+    "EARER ",
+    "earer+",
+    "DPoP ",
+    "asic ",
+    "ASIC ",
+    "asic+",
+    "PRIVATE KEY",
+    "curl ",
+    "Private-Lines: ",
+];
 
 /// What begins an option of a program.
 pub(super) const OPTION: &str = "--";
@@ -50,6 +62,7 @@ impl Scan<'_> {
                 5..=7 => self.scheme(form.end(), true),
                 8 => self.private_key(form.start()),
                 9 => self.command(form.end()),
+                10 => self.putty_key(form.end()),
                 _ => {}
             }
         }
@@ -108,6 +121,19 @@ impl Scan<'_> {
         let key = text.trim_ascii();
         let first = start + (text.len() - text.trim_ascii_start().len());
         self.plain_secret(first..first + key.len());
+    }
+
+    /// The lines of a private key as PuTTY writes it, behind the number of them.
+    fn putty_key(&mut self, at: usize) {
+        let start = at + self.run(at, |byte| byte.is_ascii_digit());
+        let first = self.behind_space(start);
+        let key = &self.text[first..];
+        let length = key.iter().take_while(|&&byte| is_base64(byte) || b"=\r\n".contains(&byte)).count();
+        let lines = &key[..length];
+        // The last word is the name in the line behind them.
+        let last = memchr::memrchr(b'\n', lines).map_or(0, |end| end + 1);
+        let length = if key.get(length) == Some(&b':') { last } else { length };
+        self.plain_secret(first..first + key[..length].trim_ascii_end().len());
     }
 
     /// The user-info of a URL whose colon stands at `colon`, if it has one.
