@@ -273,10 +273,14 @@ impl<'m> ModelWalk<'m> {
     }
 
     fn unknown_member(&mut self, name: &str, value: Value<'_>, model: ModelId) {
-        let outside = self.in_secret;
+        let outside = (self.in_secret, self.kind);
         self.in_secret |= (value.is_object() || value.is_array()) && is_secret(name.as_bytes());
+        if name.contains(':') {
+            // What an extension asks of its objects at a stage is its own affair.
+            self.kind = None;
+        }
         self.anything(value, ParentProperty { name, models: &[], model, property: NO_PROPERTY });
-        self.in_secret = outside;
+        (self.in_secret, self.kind) = outside;
     }
 
     fn keyword(&mut self, key: &str, value: Value<'_>, model: ModelId) {
@@ -445,6 +449,12 @@ mod tests {
         let wanted = [at(DeviationKind::Forbidden, "/part/parent")];
         let forbidden = |found: &(DeviationKind, String)| found.0 == DeviationKind::Forbidden;
         assert_eq!(found(text).into_iter().filter(forbidden).collect::<Vec<_>>(), wanted);
+    }
+
+    #[test]
+    fn an_extension_asks_for_what_it_wants() {
+        let text = r#"{"@type":"Thing1","@id":"https://a.example/1","count":1,"location":"here","x:of":[{"@type":"Thing1","count":"1"}]}"#;
+        assert_eq!(found(text), [at(DeviationKind::Type, "/x:of/0/count")]);
     }
 
     #[test]
