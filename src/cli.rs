@@ -131,16 +131,24 @@ fn explain(error: &clap::Error) -> anyhow::Result<Exit> {
     let page = error.render();
     if error.use_stderr() {
         // It repeats arguments, which may have been pasted from anywhere.
-        stdio::note_with(|out| out.lines(&without_passwords(&page.to_string())));
+        stdio::note_with(|out| out.lines(&without_queries(&without_passwords(&page.to_string()))));
         return Ok(Exit::Usage);
     }
     stdio::print_help(&page)?;
     Ok(Exit::Clean)
 }
 
+/// The text without the values in queries and fragments of URLs: `https://host/?…`.
+fn without_queries(text: &str) -> String {
+    let clean = |word: &str| match word.find(['?', '#']) {
+        Some(sign) if word[sign..].contains('=') => format!("{}…", &word[..=sign]),
+        _ => word.to_owned(),
+    };
+    by_words(text, clean)
+}
+
 /// The text without user names and passwords that stand before a host: `https://…@host`, `…@host:443`.
 fn without_passwords(text: &str) -> String {
-    let is_border = |c: char| c.is_whitespace() || "'\"`".contains(c);
     let clean = |word: &str| {
         let Some(at) = word.rfind('@') else { return word.to_owned() };
         let start = word[..at].find("://").map(|slashes| slashes + 3);
@@ -149,6 +157,12 @@ fn without_passwords(text: &str) -> String {
             None => word.to_owned(),
         }
     };
+    by_words(text, clean)
+}
+
+/// The text with each word, which ends at a blank or a quotation mark, as `clean` gives it.
+fn by_words(text: &str, clean: impl Fn(&str) -> String) -> String {
+    let is_border = |c: char| c.is_whitespace() || "'\"`".contains(c);
     text.split_inclusive(is_border)
         .map(|part| {
             let word = part.trim_end_matches(is_border);
@@ -210,6 +224,17 @@ mod tests {
             ("https://secret@h", "https://…@h"),
         ] {
             assert_eq!(without_passwords(text), clean);
+        }
+    }
+
+    #[test]
+    fn values_of_queries_are_not_repeated() {
+        for (text, clean) in [
+            ("'https://h/x?api_key=secret' for", "'https://h/x?…' for"),
+            ("'h?key=secret&a' \"https://h/#token=secret\"\n", "'h?…' \"https://h/#…\"\n"),
+            ("is it --to?  a=b https://h/x?", "is it --to?  a=b https://h/x?"),
+        ] {
+            assert_eq!(without_queries(text), clean);
         }
     }
 }

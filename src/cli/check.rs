@@ -18,6 +18,7 @@ use crate::check::{CheckOptions, CheckOutcome, CheckRun, coverage, is_empty, rec
 use crate::filter::Filter;
 use crate::finding::{Severity, Side};
 use crate::new_file::{Existing, ensure_free};
+use crate::proxy::{BaseUri, BaseUriError};
 use crate::report::{CheckReport, EarlierReport, Paint, ReportComparison, RuleSummary};
 use crate::report::{check_json, check_text, compare_json, compare_text};
 use crate::rules::{RuleBook, renamed};
@@ -69,8 +70,13 @@ pub(crate) struct Check {
     #[arg(long)]
     as_one: bool,
     /// Base URI of the booking system, for recordings that don't say it
-    #[arg(long, value_name = "URI")]
+    #[arg(long, value_name = "URI", value_parser = base_uri)]
     base_uri: Option<String>,
+}
+
+/// A Base URI as it was given, if it is one.
+fn base_uri(text: &str) -> Result<String, BaseUriError> {
+    text.parse::<BaseUri>().map(|_| text.trim().to_owned())
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -103,12 +103,16 @@ impl FromStr for BaseUri {
         if let Some(host) = behind_user_info(given) {
             return Err(BaseUriError::Credentials(format!("…@{host}")));
         }
-        let owned = || given.to_owned();
+        // Nor what stands in a query or fragment.
+        let owned = || match given.find(['?', '#']) {
+            Some(sign) if sign + 1 < given.len() => format!("{}…", &given[..=sign]),
+            _ => given.to_owned(),
+        };
         let (scheme, rest) = given.split_once("://").ok_or_else(|| BaseUriError::NoScheme(owned()))?;
         let tls = match scheme.to_ascii_lowercase().as_str() {
             "http" => false,
             "https" => true,
-            "" => return Err(BaseUriError::NoScheme(rest.to_owned())),
+            "" => return Err(BaseUriError::NoScheme(owned().trim_start_matches("://").to_owned())),
             _ => return Err(BaseUriError::Scheme { uri: owned(), scheme: scheme.to_owned() }),
         };
         if rest.contains('#') {
@@ -230,6 +234,12 @@ mod tests {
             let error = given.parse::<BaseUri>().unwrap_err().to_string();
             assert!(error.contains("password") && error.contains("ho"), "{error}");
             assert!(!error.contains("secret"), "{error}");
+        }
+        for given in
+            ["https://host/?key=secret", "https://host/#key=secret", "host?key=secret", "ftp://host?key=secret"]
+        {
+            let error = given.parse::<BaseUri>().unwrap_err().to_string();
+            assert!(error.contains("host") && !error.contains("secret"), "{error}");
         }
         assert!("https://host/a@b".parse::<BaseUri>().is_ok());
         assert!("https://host:8080/a@b".parse::<BaseUri>().is_ok());
