@@ -9,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 use hyper::body::Frame;
 
 use crate::exchange::Headers;
-use crate::proxy::message::fields::{HopByHop, RawTrailers, from_map, may_trail};
+use crate::proxy::message::fields::{HopByHop, RawTrailers, from_map, may_trail, required_protocols};
 use crate::proxy::message::head::{content_length, lengthless};
 
 /// How a body is written.
@@ -203,6 +203,12 @@ pub(crate) fn response_head(
     }
     if !shape.bodiless && announced.is_none() {
         add_framing(out, Some(coding));
+    }
+    // HTTP/1.0 has no upgrades; there, as over HTTP/2, 426 goes without.
+    let required = if shape.status == 426 && shape.chunks { required_protocols(fields) } else { Vec::new() };
+    if !required.is_empty() {
+        field(out, "Upgrade", &required.join(&b", "[..]));
+        field(out, "Connection", b"Upgrade");
     }
     if let Some(connection) = shape.connection {
         field(out, "Connection", connection.as_bytes());
@@ -399,6 +405,27 @@ mod tests {
             out,
             "OPTIONS * HTTP/1.1\r\nHost: up\r\nMax-Forwards: 2\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"
         );
+    }
+
+    #[test]
+    fn an_answer_that_requires_another_protocol_names_it() {
+        let head = |upgrade: &'static str, chunks: bool, connection| {
+            let mut out = BytesMut::new();
+            let fields = headers(&[("Upgrade", upgrade), ("connection", "upgrade"), ("Content-Length", "0")]);
+            let shape =
+                ResponseShape { status: 426, bodiless: false, size: Some(0), from_wire: true, chunks, connection };
+            response_head(&mut out, b"Upgrade Required", &fields, &shape, BodyEncoding::Known(0));
+            let text = String::from_utf8(out.to_vec()).unwrap();
+            text.strip_prefix("HTTP/1.1 426 Upgrade Required\r\nContent-Length: 0\r\n").unwrap().trim().to_owned()
+        };
+        assert_eq!(head("websocket", true, None), "Upgrade: websocket\r\nConnection: Upgrade");
+        assert_eq!(
+            head("h2c, websocket, x/2", true, Some("close")),
+            "Upgrade: websocket, x/2\r\nConnection: Upgrade\r\nConnection: close"
+        );
+        // What carries HTTP itself is not offered, and HTTP/1.0 knows no upgrades.
+        assert_eq!(head("h2c, TLS/1.2", true, None), "");
+        assert_eq!(head("websocket", false, Some("close")), "Connection: close");
     }
 
     #[test]

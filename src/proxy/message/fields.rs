@@ -109,14 +109,23 @@ pub(crate) fn may_trail(name: &str) -> bool {
 pub fn upgrade(version: Version, headers: &Headers) -> Option<&Bytes> {
     let mut offers = headers.0.iter().filter(|field| field.name.eq_ignore_ascii_case("upgrade"));
     let offer = offers.next().filter(|_| offers.next().is_none())?;
-    let hides = |protocol: &[u8]| {
-        let name = protocol.split(|byte| *byte == b'/').next().unwrap_or_default().trim_ascii();
-        name.is_empty() || [&b"h2c"[..], b"h2", b"http", b"tls"].iter().any(|http| http.eq_ignore_ascii_case(name))
-    };
     let goes_on = version == Version::Http11
         && has_token(headers, "connection", "upgrade")
-        && !offer.value.split(|byte| *byte == b',').any(hides);
+        && !offer.value.split(|byte| *byte == b',').any(hides_http);
     goes_on.then_some(&offer.value)
+}
+
+/// The protocols that a 426 response asks for (RFC 9110 section 15.5.22), less those that carry HTTP itself.
+pub(crate) fn required_protocols(headers: &Headers) -> Vec<&[u8]> {
+    let fields = headers.0.iter().filter(|field| field.name.eq_ignore_ascii_case("upgrade"));
+    let protocols = fields.flat_map(|field| field.value.split(|byte| *byte == b','));
+    protocols.map(<[u8]>::trim_ascii).filter(|protocol| !hides_http(protocol)).collect()
+}
+
+/// True if a protocol carries HTTP itself, or is none.
+fn hides_http(protocol: &[u8]) -> bool {
+    let name = protocol.split(|byte| *byte == b'/').next().unwrap_or_default().trim_ascii();
+    name.is_empty() || [&b"h2c"[..], b"h2", b"http", b"tls"].iter().any(|http| http.eq_ignore_ascii_case(name))
 }
 
 /// True if a comma-separated field has this token, in any case.
