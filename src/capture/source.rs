@@ -94,11 +94,14 @@ impl TextSource {
         })
     }
 
-    /// The first bytes, or as many of them as there are, stand in the way of being UTF-8 text.
+    /// The first bytes, or as many of them as there are. Where a compressed text is cut off before so many, whoever reads on meets
+    /// the cut.
     pub(super) fn head(&self, length: u64) -> io::Result<Vec<u8>> {
         let mut head = Vec::new();
-        self.from(0)?.take(length).read_to_end(&mut head)?;
-        Ok(head)
+        match self.from(0)?.take(length).read_to_end(&mut head) {
+            Err(error) if error.kind() != io::ErrorKind::UnexpectedEof || head.is_empty() => Err(error),
+            _ => Ok(head),
+        }
     }
 
     /// An offset in words: its line and column, counted from 1. Reads all that stands before it.

@@ -1,6 +1,7 @@
 //! Usage: exit statuses, and one clear message for each bad input.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 
 use super::support::{FAULTY, GOLDEN, file, refused, status, stderr, stdout, umpire};
@@ -53,6 +54,24 @@ fn bad_recordings_are_named_and_never_green() {
     assert!(!Path::new(&output).exists());
     refused(&["check", "no-such-file.har"], &["no-such-file.har"]);
     refused(&["check", GOLDEN, "no-such-file.har"], &["no-such-file.har"]);
+}
+
+#[test]
+fn a_short_gzip_file_that_is_cut_off_is_judged_as_far_as_it_goes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    gzip.write_all(&fs::read(GOLDEN).expect("the golden recording")).expect("memory");
+    let whole = gzip.finish().expect("memory");
+    let lines = folder.path().join("x.ndjson.gz").display().to_string();
+    assert_eq!(status(&umpire(&["capture", "convert", GOLDEN, "-o", &lines])), 0);
+    for (name, whole) in [("cut.har.gz", whole), ("cut.ndjson.gz", fs::read(&lines).expect("written"))] {
+        let path = file(folder.path(), name, &whole[..whole.len() * 9 / 10]);
+        let output = umpire(&["check", &path, "--format", "json"]);
+        assert_eq!(status(&output), 2, "{name}");
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        assert!(report["files"][0]["exchanges"].as_u64() > Some(5), "{name}: {report}");
+        assert!(stderr(&output).contains(name), "{}", stderr(&output));
+    }
 }
 
 #[test]
