@@ -159,6 +159,14 @@ pub enum CaptureError {
         /// What is wrong with it.
         what: String,
     },
+    /// A part of a capture is missing; what is there can be read.
+    #[error("{}: {what}", file.display())]
+    Damaged {
+        /// The file.
+        file: PathBuf,
+        /// What is missing, and what to do.
+        what: String,
+    },
     /// A SQLite file, but not one of Umpire's.
     #[error("{}: is a SQLite database, but no capture of Umpire's", file.display())]
     NotACapture {

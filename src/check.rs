@@ -246,6 +246,9 @@ impl<'n> CheckRun<'n> {
             let mut recognized = Recognized::default();
             let mut is_under_base = false;
             starts.push(before);
+            if let Some(warning) = &recording.warning {
+                (self.notice)(safe_format!("{warning}"));
+            }
             let (oddities, mut unread, mut simulated) = (recording.oddities, None, Vec::new());
             let mut file = judging.file(place, recording.exchanges, with_bodies);
             while let Some(next) = file.next() {

@@ -29,6 +29,8 @@ pub struct Recording {
     pub exchanges: Exchanges,
     /// What is odd about its entries or lines, as far as the exchanges have been read. Empty for a capture.
     pub oddities: Oddities,
+    /// A warning that its last exchanges may be missing, if nobody can be sure.
+    pub warning: Option<String>,
 }
 
 impl Recording {
@@ -59,11 +61,11 @@ pub fn open(path: &Path) -> Result<Recording, CaptureError> {
     if is_capture(path)? {
         let reader = CaptureReader::open(path)?;
         if reader.len()? == 0 {
-            return Err(CaptureError::Empty { file: path.to_owned() });
+            return Err(reader.damage().unwrap_or_else(|| CaptureError::Empty { file: path.to_owned() }));
         }
-        let meta = reader.meta().clone();
+        let (meta, warning) = (reader.meta().clone(), reader.warning());
         let (exchanges, oddities) = (Box::new(reader.into_exchanges(0)), Oddities::of("exchange"));
-        return Ok(Recording { meta, format: RecordingFormat::Capture, exchanges, oddities });
+        return Ok(Recording { meta, format: RecordingFormat::Capture, exchanges, oddities, warning });
     }
     let failed = |error: io::Error| CaptureError::Open { file: path.to_owned(), cause: error.to_string() };
     let source = TextSource::open(path).map_err(failed)?;
@@ -75,11 +77,13 @@ pub fn open(path: &Path) -> Result<Recording, CaptureError> {
             format: RecordingFormat::Ndjson,
             exchanges: begun(path, lines, &oddities)?,
             oddities,
+            warning: None,
         });
     }
     let (meta, entries) = har::open(path, source)?;
     let oddities = entries.oddities();
-    Ok(Recording { meta, format: RecordingFormat::Har, exchanges: begun(path, entries, &oddities)?, oddities })
+    let exchanges = begun(path, entries, &oddities)?;
+    Ok(Recording { meta, format: RecordingFormat::Har, exchanges, oddities, warning: None })
 }
 
 /// Opens a recording as every command reads it. Captures hold no secrets; those of the other formats are replaced by fingerprints

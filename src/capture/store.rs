@@ -7,6 +7,7 @@
 //! ```
 
 mod checkpoint;
+mod damage;
 mod headers;
 mod reader;
 mod writer;

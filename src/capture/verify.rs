@@ -22,6 +22,8 @@ pub(crate) struct IntegrityReport {
     pub exchanges: Exchanges,
     /// What is odd about its entries or lines, as far as the exchanges have been read.
     pub oddities: Oddities,
+    /// A warning that its last exchanges may be missing, if nobody can be sure.
+    pub warning: Option<String>,
 }
 
 /// Opens a recording that may be damaged. An error: nothing at all can be read of it.
@@ -29,14 +31,16 @@ pub(crate) fn examine(path: &Path) -> Result<IntegrityReport, CaptureError> {
     if is_capture(path)? {
         let reader = CaptureReader::open(path)?;
         let meta = reader.meta().clone();
-        let mut errors = reader.integrity_errors().unwrap_or_else(|error| vec![error.to_string()]);
+        let mut errors: Vec<String> = reader.damage().iter().map(ToString::to_string).collect();
+        errors.extend(reader.integrity_errors().unwrap_or_else(|error| vec![error.to_string()]));
+        let warning = reader.warning();
         let count = reader.len().unwrap_or_else(|error| {
             errors.push(error.to_string());
             0
         });
         let exchanges = Box::new((0..count).map(move |index| reader.exchange(index)));
         let oddities = Oddities::of("exchange");
-        return Ok(IntegrityReport { meta, format: RecordingFormat::Capture, errors, exchanges, oddities });
+        return Ok(IntegrityReport { meta, format: RecordingFormat::Capture, errors, exchanges, oddities, warning });
     }
     let failed = |error: std::io::Error| CaptureError::Open { file: path.to_owned(), cause: error.to_string() };
     let source = TextSource::open(path).map_err(failed)?;
@@ -49,10 +53,12 @@ pub(crate) fn examine(path: &Path) -> Result<IntegrityReport, CaptureError> {
             errors: Vec::new(),
             exchanges: Box::new(lines),
             oddities,
+            warning: None,
         });
     }
     let (meta, mut entries) = har::open(path, source)?;
     let errors = entries.take_error().iter().map(ToString::to_string).collect();
     let oddities = entries.oddities();
-    Ok(IntegrityReport { meta, format: RecordingFormat::Har, errors, exchanges: Box::new(entries), oddities })
+    let exchanges = Box::new(entries);
+    Ok(IntegrityReport { meta, format: RecordingFormat::Har, errors, exchanges, oddities, warning: None })
 }

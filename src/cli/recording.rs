@@ -13,8 +13,11 @@ pub(super) fn open(file: &Path) -> Result<Recording, CaptureError> {
 
 /// The same recording, of which is said on standard error what is odd about it when all of it has been read.
 pub(super) fn telling(file: &Path, recording: Recording) -> Recording {
-    let Recording { mut exchanges, oddities, .. } = recording;
+    let Recording { mut exchanges, oddities, warning, .. } = recording;
     let (name, told) = (file.display().to_string(), oddities.clone());
+    if let Some(warning) = &warning {
+        note(safe_format!("{warning}"));
+    }
     let mut ended = false;
     let telling = std::iter::from_fn(move || {
         let next = exchanges.next();
@@ -23,7 +26,7 @@ pub(super) fn telling(file: &Path, recording: Recording) -> Recording {
         }
         next
     });
-    Recording { exchanges: Box::new(telling), oddities, ..recording }
+    Recording { exchanges: Box::new(telling), oddities, warning, ..recording }
 }
 
 /// Says on standard error what is odd about a recording.

@@ -268,6 +268,9 @@ fn tell_capture(
             }
             next += 1;
         }
+        if let Some(damage) = reader.damage().filter(|_| !stop.is_cancelled()) {
+            return Err(damage.into());
+        }
         if !stop.is_cancelled() && next > 0 {
             parts.seal(&reader, &view_judge.judge);
         }

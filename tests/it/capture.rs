@@ -3,6 +3,7 @@
 //! `Exchange → capture or HAR → Exchange`, over arbitrary exchanges, planted secrets and broken files
 
 mod arbitrary;
+mod damage;
 mod foreign;
 mod output;
 mod secrets;

@@ -9,7 +9,7 @@ mod plurals;
 mod recordings;
 mod rules;
 mod settings;
-mod support;
+pub mod support;
 mod unjudged;
 mod usage;
 mod versions;

@@ -135,10 +135,25 @@ impl Checkpoints {
         self.shared.state().gone
     }
 
-    /// To be called after each commit, outside of a transaction. Returns at once, but for the two cases above.
+    /// True if [`Self::committed`] is to be called after the commit that comes now: a log that is long is moved.
+    pub(super) fn is_due(&self) -> bool {
+        let mut state = self.shared.state();
+        if state.passing || self.log_length() >= self.lengths.long {
+            return true;
+        }
+        // It has begun anew.
+        state.moved = 0;
+        false
+    }
+
+    fn log_length(&self) -> u64 {
+        fs::metadata(&self.log).map_or(0, |log| log.len())
+    }
+
+    /// To be called after a commit, outside of a transaction. Returns at once, but for the two cases above.
     pub(super) fn committed(&self) {
         let LogLengths { long, little, longest } = self.lengths;
-        let length = fs::metadata(&self.log).map_or(0, |log| log.len());
+        let length = self.log_length();
         let mut state = self.shared.state();
         if length < long {
             // It has begun anew.

@@ -5,7 +5,7 @@
 //! Every look-up, and every few exchanges in a row, are a read of their own, so that an idle reader never holds up the writer's
 //! checkpoints.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::VecDeque;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row};
 
+use super::damage::{CaptureDamage, FileHead, LOG_KEY, LogState};
 use super::{APPLICATION_ID, COLUMNS, FORMAT, OLDEST, digest, headers};
 use crate::capture::{CaptureError, Meta, PartNumber, end_from_name};
 use crate::exchange::{
@@ -57,16 +58,34 @@ pub struct CaptureReader {
     format: i64,
     response_bodies: bool,
     unpacker: RefCell<zstd::bulk::Decompressor<'static>>,
+    /// What is missing of it.
+    damage: Option<CaptureDamage>,
+    /// What may be missing of it, in words.
+    warning: Option<String>,
+    /// Exchanges of a file that is cut off, once they are counted.
+    cut_len: OnceCell<u64>,
 }
 
 impl CaptureReader {
-    /// Opens a capture for reading only. It may be empty, and it may be growing.
+    /// Opens a capture for reading only. It may be empty, it may be growing, and parts of it may be missing
+    /// ([`Self::damage`]).
     pub fn open(path: &Path) -> Result<Self, CaptureError> {
-        let failed = |cause: &dyn Display| CaptureError::Open { file: path.to_owned(), cause: cause.to_string() };
-        if let Err(error) = std::fs::File::open(path) {
-            return Err(failed(&error));
-        }
-        let db = connect(path).map_err(|error| failed(&error))?;
+        let open_failed = |cause: String| CaptureError::Open { file: path.to_owned(), cause };
+        let head = FileHead::read(path).map_err(|error| open_failed(error.to_string()))?;
+        let cut_off = head.cut_off();
+        let failed = |cause: &dyn Display| match &cut_off {
+            Some(cut_off) => CaptureError::Damaged {
+                file: path.to_owned(),
+                what: format!("{cut_off}. Nothing of it can be read ({cause})"),
+            },
+            None => open_failed(cause.to_string()),
+        };
+        let db = connect(path, cut_off.is_some()).map_err(|error| match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) if cut_off.is_none() => {
+                failed(&format_args!("it is damaged ({error}); copy it again from where it was recorded"))
+            }
+            _ => failed(&error),
+        })?;
         let pragma = |name| db.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
         if pragma("application_id").map_err(|error| failed(&error))? != APPLICATION_ID {
             return Err(CaptureError::NotACapture { file: path.to_owned() });
@@ -95,9 +114,26 @@ impl CaptureReader {
             redaction: RedactionLevel::from_name(&value("redaction")?.unwrap_or_default()),
             part,
         };
+        let log_state = value(LOG_KEY)?.and_then(|state| LogState::from_name(&state));
+        let (damage, warning) = match (cut_off.clone(), head.log_missing(log_state)) {
+            (None, Ok(warning)) => (None, warning),
+            (Some(damage), _) | (None, Err(damage)) => (Some(damage), None),
+        };
         let unpacker = RefCell::new(zstd::bulk::Decompressor::new().map_err(|error| failed(&error))?);
         let select = format!("SELECT {COLUMNS} FROM exchange WHERE n = ?1");
-        Ok(Self { db, file: path.to_owned(), meta, select, format: found, response_bodies: true, unpacker })
+        let file = path.to_owned();
+        Ok(Self {
+            db,
+            file,
+            meta,
+            select,
+            format: found,
+            response_bodies: true,
+            unpacker,
+            damage,
+            warning,
+            cut_len: OnceCell::new(),
+        })
     }
 
     /// The same reader, which leaves the bytes of response bodies where they are: much faster. Their lengths and ends are read.
@@ -115,13 +151,44 @@ impl CaptureReader {
         &self.meta
     }
 
+    /// What is missing of it as a whole; `None` if nothing is. All the rest can be read.
+    pub fn damage(&self) -> Option<CaptureError> {
+        let damage = self.damage.as_ref()?;
+        Some(CaptureError::Damaged { file: self.file.clone(), what: damage.to_string() })
+    }
+
+    /// A warning that its last exchanges may be missing, if nobody can be sure.
+    pub fn warning(&self) -> Option<String> {
+        Some(format!("{}: {}", self.file.display(), self.warning.as_ref()?))
+    }
+
     /// Exchanges that are there now. Cheap: ask again to see whether it has grown.
     pub fn len(&self) -> Result<u64, CaptureError> {
+        if matches!(self.damage, Some(CaptureDamage::CutOff { .. })) {
+            return Ok(*self.cut_len.get_or_init(|| self.len_until_the_cut()));
+        }
         self.db
             .prepare_cached("SELECT max(n) FROM exchange")
             .and_then(|mut last| last.query_row([], |row| row.get::<_, Option<i64>>(0)))
             .map(|last| last.map_or(0, |last| last as u64 + 1))
             .map_err(|error| CaptureError::Read { file: self.file.clone(), cause: error.to_string() })
+    }
+
+    /// Exchanges before the first that the file can't say anything of.
+    fn len_until_the_cut(&self) -> u64 {
+        let count = || -> rusqlite::Result<u64> {
+            let mut select = self.db.prepare_cached("SELECT n FROM exchange ORDER BY n")?;
+            let mut rows = select.query([])?;
+            let mut count = 0;
+            // A page that is there in part has numbers that are none.
+            while let Ok(Some(row)) = rows.next()
+                && row.get::<_, i64>(0) == Ok(count as i64)
+            {
+                count += 1;
+            }
+            Ok(count)
+        };
+        count().unwrap_or_default()
     }
 
     /// True if there is nothing in it yet.
@@ -173,7 +240,8 @@ impl CaptureReader {
 
     /// The exchanges from an index on, in recorded order, one at a time; ends with the last one that is there then.
     pub fn into_exchanges(self, from: u64) -> StoredExchanges {
-        StoredExchanges { reader: self, next: from, ready: VecDeque::new(), ended: false }
+        let damage = self.damage();
+        StoredExchanges { reader: self, next: from, ready: VecDeque::new(), ended: false, damage }
     }
 
     fn look_up(&self, index: u64) -> Result<Option<Exchange>, CaptureError> {
@@ -393,7 +461,8 @@ impl<'r> RowCells<'r> {
     }
 }
 
-/// The exchanges of a capture in recorded order; see [`CaptureReader::into_exchanges`]. Ends behind an error.
+/// The exchanges of a capture in recorded order; see [`CaptureReader::into_exchanges`]. Ends behind an error, which is what is
+/// missing of the capture as a whole, if something is.
 pub struct StoredExchanges {
     reader: CaptureReader,
     /// Index of the first exchange that was not read.
@@ -401,6 +470,8 @@ pub struct StoredExchanges {
     /// Read and not taken.
     ready: VecDeque<Result<Exchange, CaptureError>>,
     ended: bool,
+    /// What is missing of the capture as a whole, until that was given.
+    damage: Option<CaptureError>,
 }
 
 impl Iterator for StoredExchanges {
@@ -414,14 +485,18 @@ impl Iterator for StoredExchanges {
                 self.ready.push_back(Err(self.reader.damaged(first, &error)));
             }
         }
-        self.ready.pop_front()
+        match self.ready.pop_front() {
+            Some(Ok(exchange)) => Some(Ok(exchange)),
+            // It says more than what follows from it.
+            end => self.damage.take().map(Err).or(end),
+        }
     }
 }
 
 impl StoredExchanges {
     /// Reads a few exchanges under one lock.
     fn read_some(&mut self) -> rusqlite::Result<()> {
-        let Self { reader, next, ready, ended } = self;
+        let Self { reader, next, ready, ended, .. } = self;
         // Only read from. It ends here, whatever comes of it.
         let _lock = reader.db.unchecked_transaction()?;
         let beside = reader.beside()?;
@@ -447,11 +522,15 @@ impl StoredExchanges {
 }
 
 /// A capture that its writer has finished needs no log; on read-only media SQLite must be told so.
-fn connect(path: &Path) -> rusqlite::Result<Connection> {
+fn connect(path: &Path, is_cut_off: bool) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let open = || {
         let db = Connection::open_with_flags(path, flags)?;
         db.busy_timeout(Duration::from_secs(5))?;
+        if is_cut_off {
+            // SQLite reads what there is of a file that is too short only if it may be repaired. It is not written to.
+            db.pragma_update(None, "writable_schema", true)?;
+        }
         db.pragma_query_value(None, "application_id", |row| row.get::<_, i64>(0))?;
         Ok(db)
     };

@@ -13,6 +13,7 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, params};
 
 use super::checkpoint::{Checkpoints, LONG};
+use super::damage::{LOG_KEY, LogState};
 use super::{
     APPLICATION_ID, COLUMNS, FORMAT_GAPS, FORMAT_SIMULATED, FORMAT_WHOLE, OMITTED, REWRITTEN, SCHEMA, SIMULATED,
     TRAILERS, digest, headers,
@@ -33,8 +34,8 @@ const FAST_LEVEL: i32 = -1;
 /// Bytes per page. Rows of a few kilobytes share a page, so that a commit writes little more than they hold.
 pub(super) const PAGE: i64 = 8192;
 
-/// Pages in the write-ahead log before SQLite moves them into the file: 16 MiB. Of a file that is written as a whole; a
-/// recording has a thread for that.
+/// Pages in the write-ahead log before SQLite moves them into the file by itself: 16 MiB. A recording has a thread for that, and
+/// needs it only where the thread has ended.
 const CHECKPOINT: i64 = LONG as i64 / PAGE;
 
 /// Writes a capture. There is one writer per capture, and any number of readers beside it.
@@ -45,6 +46,8 @@ pub struct CaptureWriter {
     insert: String,
     /// Of a recording.
     checkpoints: Option<Checkpoints>,
+    /// What the recording says of its log; `None` if that is not known.
+    log_state: Option<LogState>,
     zstd: zstd::bulk::Compressor<'static>,
     /// Bodies are compressed at [`FAST_LEVEL`].
     fast: bool,
@@ -71,10 +74,12 @@ impl CaptureWriter {
             error => CaptureError::Output(error),
         };
         let new = NewFile::create(path, Existing::Keep, Readers::Owner).map_err(refused)?;
-        Self::make(new.path(), meta).map_err(|error| create_failed(path, &new.renamed_in(&error.to_string())))?;
+        // Of what is in the log this file knows nothing until there is a checkpoint.
+        let made = Self::make(new.path(), meta, Some(LogState::Continues));
+        made.map_err(|error| create_failed(path, &new.renamed_in(&error.to_string())))?;
         new.finish().map_err(refused)?;
         let recording = || {
-            let mut writer = Self::open(path)?;
+            let mut writer = Self::open(path, "WAL")?;
             let failed = |error: rusqlite::Error| create_failed(path, &error);
             writer.db.pragma_update(None, "wal_autocheckpoint", 0).map_err(failed)?;
             // As long as what is in it: its length says how much there is to move.
@@ -85,18 +90,20 @@ impl CaptureWriter {
         recording().inspect_err(|_| discard(path))
     }
 
-    /// Makes a capture of a file that is there and empty.
+    /// Makes a capture of a file that is there and empty, and that nobody reads before it is finished. There is no other file
+    /// beside it at any time.
     pub(in crate::capture) fn fill(path: &Path, meta: &Meta) -> Result<Self, CaptureError> {
-        Self::make(path, meta).map_err(|error| create_failed(path, &error))?;
-        Self::open(path)
+        Self::make(path, meta, None).map_err(|error| create_failed(path, &error))?;
+        Self::open(path, "MEMORY")
     }
 
     /// The tables, without a log beside the file.
-    fn make(path: &Path, meta: &Meta) -> rusqlite::Result<()> {
+    fn make(path: &Path, meta: &Meta, log_state: Option<LogState>) -> rusqlite::Result<()> {
         let db = connect(path)?;
         db.pragma_update(None, "page_size", PAGE)?;
-        // Nobody knows the file yet: a half one is thrown away, so nothing has to be waited for.
+        // Nobody knows the file yet: a half one is thrown away, so nothing has to be waited for, nor kept beside it.
         db.pragma_update(None, "synchronous", "OFF")?;
+        db.pragma_update(None, "journal_mode", "MEMORY")?;
         db.pragma_update(None, "application_id", APPLICATION_ID)?;
         db.pragma_update(None, "user_version", FORMAT_WHOLE)?;
         db.execute_batch("BEGIN IMMEDIATE")?;
@@ -106,6 +113,7 @@ impl CaptureWriter {
         let also = &meta.also_base_uris;
         let also = (!also.is_empty()).then(|| serde_json::json!(also).to_string());
         let redaction = meta.redaction.as_str().to_owned();
+        let log_state = log_state.map(|state| state.as_str().to_owned());
         let values = [
             ("created", Some(&created)),
             ("creator", Some(&meta.creator)),
@@ -114,6 +122,7 @@ impl CaptureWriter {
             ("redaction", Some(&redaction)),
             ("part_of", meta.part.as_ref().map(|part| &part.of)),
             ("part", part.as_ref()),
+            (LOG_KEY, log_state.as_ref()),
         ];
         for (key, value) in values {
             if let Some(value) = value {
@@ -123,16 +132,17 @@ impl CaptureWriter {
         db.execute_batch("COMMIT")
     }
 
-    fn open(path: &Path) -> Result<Self, CaptureError> {
+    fn open(path: &Path, journal_mode: &str) -> Result<Self, CaptureError> {
         let failed = |error: rusqlite::Error| create_failed(path, &error);
         let db = connect(path).map_err(failed)?;
         // There is nothing to be lost yet, so the log is begun without waiting for the disk: whoever goes on in a new
         // file under load must not be held up by one that is busy.
         db.pragma_update(None, "synchronous", "OFF").map_err(failed)?;
-        db.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
+        db.pragma_update(None, "journal_mode", journal_mode).map_err(failed)?;
         db.pragma_update(None, "user_version", FORMAT_WHOLE).map_err(failed)?;
+        // Nothing where the file says nothing of a log.
+        say_of_log(&db, LogState::Current).map_err(failed)?;
         db.pragma_update(None, "synchronous", "NORMAL").map_err(failed)?;
-        db.pragma_update(None, "wal_autocheckpoint", CHECKPOINT).map_err(failed)?;
         let zstd = zstd::bulk::Compressor::new(LEVEL).map_err(|error| create_failed(path, &error))?;
         let marks = vec!["?"; COLUMNS.split(',').count()].join(", ");
         let insert = format!("INSERT INTO exchange ({COLUMNS}) VALUES ({marks})");
@@ -144,6 +154,7 @@ impl CaptureWriter {
             identity,
             insert,
             checkpoints: None,
+            log_state: Some(LogState::Current),
             zstd,
             fast: false,
             committed: 0,
@@ -234,14 +245,23 @@ impl CaptureWriter {
         if self.db.is_autocommit() {
             return Ok(());
         }
-        let done = self.db.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([]));
+        // What is moved into the file says there that more follows in the log: a copy that is made without the log is known by
+        // it. Where that can't be written, the same is true of the commit.
+        let is_due = self.checkpoints.as_ref().is_some_and(Checkpoints::is_due);
+        let log_state = if is_due { LogState::Continues } else { LogState::Current };
+        let is_new = self.checkpoints.is_some() && self.log_state != Some(log_state);
+        let said = if is_new { say_of_log(&self.db, log_state) } else { Ok(()) };
+        let done = said.and_then(|()| self.db.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([])));
         if let Err(cause) = done {
             return Err(self.roll_back(&cause));
         }
         self.committed += self.pending;
         self.pending = 0;
         if let Some(checkpoints) = &self.checkpoints {
-            checkpoints.committed();
+            self.log_state = Some(log_state);
+            if is_due {
+                checkpoints.committed();
+            }
         }
         Ok(())
     }
@@ -257,6 +277,7 @@ impl CaptureWriter {
             lost: 0,
         };
         let half = std::mem::take(&mut self.inserting);
+        self.log_state = None;
         if !self.db.is_autocommit() {
             let end = if half { "ROLLBACK" } else { "COMMIT" };
             self.db.execute_batch(end).map_err(|cause| failed(&self.file, &cause))?;
@@ -292,6 +313,10 @@ impl CaptureWriter {
         self.checkpoints = None;
         let failed =
             |cause: rusqlite::Error| CaptureError::Write { file: self.file.clone(), cause: cause.to_string(), lost: 0 };
+        if let Err(error) = say_of_log(&self.db, LogState::Finished) {
+            // A copy without its log will be taken for one that may lack something, which is true.
+            tracing::debug!(file = %self.file.display(), %error, "the end of the recording is not noted");
+        }
         self.db.busy_timeout(Duration::ZERO).map_err(failed)?;
         self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(failed)?;
         // Without the log a capture opens on read-only media too. An attached reader keeps the log: no harm.
@@ -477,6 +502,12 @@ impl<'b> PackedBody<'b> {
     fn digest(&self) -> Option<&[u8]> {
         self.digest.as_ref().map(AsRef::as_ref)
     }
+}
+
+/// Says of a recording what its log holds; nothing of a capture that is written as a whole.
+fn say_of_log(db: &Connection, state: LogState) -> rusqlite::Result<()> {
+    let mut update = db.prepare_cached("UPDATE meta SET value = ?1 WHERE key = ?2")?;
+    update.execute([state.as_str(), LOG_KEY]).map(drop)
 }
 
 pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::select::booking_of;
 use crate::capture::{self, CaptureReader, Meta, Oddity, RecordingFormat, is_capture};
-use crate::cli::stdio::print;
+use crate::cli::stdio::{note, print};
 use crate::cli::{Exit, TextOrJson};
 use crate::openbooking::Bookings;
 use crate::text::{self, Printer, safe_format, visible};
@@ -28,14 +28,16 @@ pub(super) struct Info {
     format: TextOrJson,
 }
 
-/// Runs `umpire capture info …`.
+/// Runs `umpire capture info …`. Status 2 if a part of one of them is missing.
 pub(super) fn run(info: &Info) -> anyhow::Result<Exit> {
     let known = info.files.iter().map(|file| RecordingInfo::of(file)).collect::<anyhow::Result<Vec<_>>>()?;
     print(|out| match info.format {
         TextOrJson::Text => known.iter().try_for_each(|known| known.print(out)),
         TextOrJson::Json => out.json(&known.iter().map(RecordingInfo::json).collect::<Value>()),
     })?;
-    Ok(Exit::Clean)
+    let damaged: Vec<&String> = known.iter().filter_map(|known| known.damage.as_ref()).collect();
+    damaged.iter().for_each(|damage| note(safe_format!("{damage}")));
+    Ok(if damaged.is_empty() { Exit::Clean } else { Exit::Unread })
 }
 
 /// What is known of one recording.
@@ -54,6 +56,8 @@ struct RecordingInfo {
     last: Option<Timestamp>,
     /// What is odd about its entries or lines.
     odd: Vec<Oddity>,
+    /// What is missing of a capture.
+    damage: Option<String>,
 }
 
 impl RecordingInfo {
@@ -69,15 +73,27 @@ impl RecordingInfo {
             first: None,
             last: None,
             odd: Vec::new(),
+            damage: None,
         };
         if is_capture(file)? {
             let reader = CaptureReader::open(file)?;
             known.version = Some(reader.format());
             known.meta = reader.meta().clone();
-            reader.calls(|call| {
-                known.add(call.started, call.total, &call.method, &call.target);
-                true
-            })?;
+            known.damage = reader.damage().map(|damage| damage.to_string());
+            if let Some(warning) = reader.warning() {
+                note(safe_format!("{warning}"));
+            }
+            let mut left = if known.damage.is_some() { reader.len()? } else { u64::MAX };
+            let read = reader.calls(|call| {
+                if left > 0 {
+                    known.add(call.started, call.total, &call.method, &call.target);
+                    left -= 1;
+                }
+                left > 0
+            });
+            if known.damage.is_none() {
+                read?;
+            }
         } else {
             // As it is, since nothing of it is shown but counts and times.
             let recording = capture::open(file)?;

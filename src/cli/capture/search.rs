@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::select::Filtered;
 use crate::capture::index::{CaptureIndex, Hit, IndexProgress, path_of};
-use crate::capture::is_capture;
+use crate::capture::{CaptureReader, is_capture};
 use crate::cli::judging::RuleArgs;
 use crate::cli::stdio::{self, Audience, note, print};
 use crate::cli::{Exit, TextOrJson, recording};
@@ -84,6 +84,7 @@ pub(super) fn search(search: &Search) -> anyhow::Result<Exit> {
         Filtered::new(search.filter.as_ref(), &search.file, &recording.meta, RuleArgs::of_settings(None))?;
     let mut out = BufWriter::new(stdio::stdout());
     let (mut found, mut failed) = (0, None);
+    let mut damage = None;
     let mut each = |index: u64, exchange: &Exchange, at: Option<(SearchPart, &str)>| {
         found += 1;
         failed = show(&mut Printer::new(&mut out), index, exchange, at, search.format).err();
@@ -100,6 +101,7 @@ pub(super) fn search(search: &Search) -> anyhow::Result<Exit> {
                 let exchange = Arc::new(exchange);
                 !filtered.matches_at(index, &exchange) || each(index, &exchange, Some((place, &around)))
             })?;
+            damage = CaptureReader::open(&search.file)?.damage();
         }
         query => {
             for (index, exchange) in (0..).zip(recording.exchanges) {
@@ -122,6 +124,9 @@ pub(super) fn search(search: &Search) -> anyhow::Result<Exit> {
     drop(out.into_parts());
     if found == search.limit && audience == Audience::There {
         note(safe_format!("stopped at {}; --limit shows more", text::count(found, "hit")));
+    }
+    if let Some(damage) = damage {
+        return Err(damage.into());
     }
     if found == 0 {
         note(safe_format!("nothing found in {}", search.file.display()));

@@ -84,14 +84,20 @@ impl VerifiedRecording {
         let examination = match capture::examine(path) {
             Ok(examination) => examination,
             // It is there, and nothing can be read of it: that is what was asked.
-            Err(error @ (CaptureError::Har { .. } | CaptureError::Line { .. } | CaptureError::Read { .. }))
-                if save.is_none() =>
-            {
+            Err(
+                error @ (CaptureError::Har { .. }
+                | CaptureError::Line { .. }
+                | CaptureError::Read { .. }
+                | CaptureError::Damaged { .. }),
+            ) if save.is_none() => {
                 let errors = vec![error.to_string()];
                 return Ok(Self { file, errors, readable: 0, damaged: Vec::new(), unreadable: 0, odd: Vec::new() });
             }
             Err(error) => return Err(error),
         };
+        if let Some(warning) = &examination.warning {
+            note(safe_format!("{warning}"));
+        }
         let mut verified =
             Self { file, errors: examination.errors, readable: 0, damaged: Vec::new(), unreadable: 0, odd: Vec::new() };
         // Personal data and with them secrets go as it is written; where personal data stay, secrets of other programs'
