@@ -30,11 +30,13 @@ use crate::new_file::{NewFile, NewFileError};
 use crate::redact::{RedactError, RedactionLevel};
 pub use merge::merge;
 pub use odd::{Oddities, Oddity, OddityOutcome};
+pub(crate) use output::ensure_not_in_use;
 pub use output::{RecordingFormat, RecordingWriter};
 pub use recording::{Exchanges, Recording, open};
 pub(crate) use recording::{is_capture, open_without_secrets};
 pub(crate) use rotation::next_part;
 pub use rotation::{RotatingWriter, Rotation};
+pub(crate) use store::is_being_recorded;
 pub use store::{CaptureReader, CaptureWriter, StoredCall};
 pub(crate) use verify::examine;
 
@@ -115,6 +117,16 @@ pub enum CaptureError {
     /// The file of an output could not be made.
     #[error(transparent)]
     Output(#[from] NewFileError),
+    /// A capture that is being recorded is to be replaced.
+    #[error(
+        "{}: is in use: an Umpire records in it, or shows it though its recording was never finished; end that first, or choose \
+         another name",
+        file.display()
+    )]
+    InUse {
+        /// The file.
+        file: PathBuf,
+    },
     /// The file could not be made.
     #[error("{}: can't be created: {cause}", file.display())]
     Create {

@@ -15,7 +15,7 @@ use flate2::write::GzEncoder;
 
 use super::har::HarWriter;
 use super::ndjson::NdjsonWriter;
-use super::{CaptureError, CaptureWriter, Meta, beside};
+use super::{CaptureError, CaptureWriter, Meta, beside, is_being_recorded, is_capture};
 use crate::exchange::Exchange;
 use crate::new_file::{Existing, NewFile, NewFileError, Readers};
 
@@ -75,6 +75,13 @@ enum OutputFile {
     Capture(Box<CaptureWriter>),
     Har(HarWriter<TextWriter>),
     Ndjson(NdjsonWriter<TextWriter>),
+}
+
+/// Refuses to replace a capture that is being recorded: what is recorded from then on would be lost. To be called before this
+/// process opens the file.
+pub(crate) fn ensure_not_in_use(file: &Path) -> Result<(), CaptureError> {
+    let is_in_use = file.is_file() && is_capture(file)? && is_being_recorded(file);
+    if is_in_use { Err(CaptureError::InUse { file: file.to_owned() }) } else { Ok(()) }
 }
 
 impl RecordingWriter {

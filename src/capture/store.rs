@@ -9,9 +9,11 @@
 mod checkpoint;
 mod damage;
 mod headers;
+mod in_use;
 mod reader;
 mod writer;
 
+pub(crate) use in_use::is_being_recorded;
 pub use reader::{CaptureReader, StoredCall};
 pub use writer::CaptureWriter;
 

@@ -39,6 +39,9 @@ pub(super) fn run(redact: Redact) -> anyhow::Result<Exit> {
     let config = redaction::config(redact.config.as_ref())?;
     let redactor = Arc::new(redact.personal.redactor(true, &config)?);
     if let Some(output) = redact.output.filter(|_| !redact.dry_run) {
+        if redact.force {
+            capture::ensure_not_in_use(&output)?;
+        }
         let recording = redaction::open(&redact.file, Arc::clone(&redactor))?;
         let count = write(&output, redact.force, recording)?;
         print(|out| {

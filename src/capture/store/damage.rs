@@ -115,6 +115,11 @@ impl FileHead {
         Ok(Self { length: file.metadata()?.len(), expected, has_log, log, has_more_beside })
     }
 
+    /// True if there is a log, and something in it.
+    pub(super) fn is_recording(&self) -> bool {
+        self.has_log && self.has_more_beside
+    }
+
     /// What is missing at its end, if the file alone tells.
     pub(super) fn cut_off(&self) -> Option<CaptureDamage> {
         let Self { length, expected, .. } = *self;

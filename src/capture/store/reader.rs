@@ -64,6 +64,8 @@ pub struct CaptureReader {
     warning: Option<String>,
     /// Exchanges of a file that is cut off, once they are counted.
     cut_len: OnceCell<u64>,
+    /// Its recording has ended.
+    finished: bool,
 }
 
 impl CaptureReader {
@@ -121,7 +123,7 @@ impl CaptureReader {
         };
         let unpacker = RefCell::new(zstd::bulk::Decompressor::new().map_err(|error| failed(&error))?);
         let select = format!("SELECT {COLUMNS} FROM exchange WHERE n = ?1");
-        let file = path.to_owned();
+        let (file, finished) = (path.to_owned(), log_state == Some(LogState::Finished));
         Ok(Self {
             db,
             file,
@@ -133,6 +135,7 @@ impl CaptureReader {
             damage,
             warning,
             cut_len: OnceCell::new(),
+            finished,
         })
     }
 
@@ -160,6 +163,11 @@ impl CaptureReader {
     /// A warning that its last exchanges may be missing, if nobody can be sure.
     pub fn warning(&self) -> Option<String> {
         Some(format!("{}: {}", self.file.display(), self.warning.as_ref()?))
+    }
+
+    /// True if it says that its recording has ended.
+    pub(super) fn is_finished(&self) -> bool {
+        self.finished
     }
 
     /// Exchanges that are there now. Cheap: ask again to see whether it has grown.

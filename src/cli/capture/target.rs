@@ -91,6 +91,9 @@ impl TargetWriter {
         config: Option<&PathBuf>,
         always: bool,
     ) -> anyhow::Result<Self> {
+        if force {
+            capture::ensure_not_in_use(output)?;
+        }
         let is_shared = always || !matches!(RecordingFormat::of_name(output), Some((RecordingFormat::Capture, _)));
         let redactor = if is_shared { Some(Arc::new(redaction.redactor(&redaction::config(config)?)?)) } else { None };
         Ok(Self {
@@ -146,6 +149,10 @@ impl TargetWriter {
 
     /// Begins a file that is a part of what is written.
     pub(crate) fn create_part(&self, file: &Path, meta: &Meta) -> Result<TargetRecording, CaptureError> {
+        // The output itself was looked at before anything was opened: it may be what is read, too.
+        if self.force && file != self.output {
+            capture::ensure_not_in_use(file)?;
+        }
         let output = RecordingWriter::create(file, &self.meta(meta), self.force)?;
         Ok(TargetRecording { output, redactor: self.redactor.clone() })
     }

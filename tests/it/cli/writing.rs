@@ -208,3 +208,45 @@ fn a_file_that_has_the_name_of_an_index_stays() {
         assert_eq!((status(&found), stderr(&found).as_str()), (0, ""));
     }
 }
+
+#[test]
+fn a_capture_that_is_being_recorded_is_not_replaced() {
+    use umpire::capture::{CaptureReader, CaptureWriter, Meta};
+    use umpire::exchange::Exchange;
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("live.db");
+    let mut writer = CaptureWriter::create(&path, &Meta::new(None, jiff::Timestamp::UNIX_EPOCH)).expect("a capture");
+    let mut append = || {
+        writer.append(&Exchange::get("https://a.example", "/api/orders")).expect("appended");
+        writer.commit().expect("on disk");
+    };
+    append();
+    let live = path.display().to_string();
+    let commands = [
+        &["capture", "convert", GOLDEN, "-o", &live][..],
+        &["capture", "convert", &live, "-o", &live],
+        &["capture", "redact", &live, "-o", &live],
+        &["capture", "verify", GOLDEN, "--save", &live],
+    ];
+    for arguments in commands {
+        refused(&[arguments, &["--force"]].concat(), &["live.db", "is in use", "choose another name"]);
+    }
+    append();
+    // One whose writer was killed is replaced, though its log is beside it.
+    let killed = folder.path().join("killed.db");
+    for suffix in ["", "-wal"] {
+        let [from, to] = [&path, &killed].map(|path| format!("{}{suffix}", path.display()));
+        fs::copy(from, to).expect("a copy");
+    }
+    let killed = killed.display().to_string();
+    let redacted = umpire(&["capture", "redact", &killed, "-o", &killed, "--force"]);
+    assert_eq!(status(&redacted), 0, "{}", stderr(&redacted));
+    assert_eq!(CaptureReader::open(Path::new(&killed)).and_then(|reader| reader.len()), Ok(2));
+    // So is one that is finished, whoever reads it.
+    let reader = CaptureReader::open(&path).expect("a reader");
+    assert_eq!(reader.len(), Ok(2));
+    assert_eq!(writer.finish(), Ok(2));
+    let replaced = umpire(&["capture", "convert", GOLDEN, "-o", &live, "--force"]);
+    assert_eq!(status(&replaced), 0, "{}", stderr(&replaced));
+}
