@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! create ─► is the name free? ─► missing folders, a temporary file beside it ─► finish: it takes the name
-//!              └─► no: refused                 └─► dropped: it is removed, what had the name before stays
+//!              └─► no: refused                 ├─► dropped: it is removed, what had the name before stays
+//!                                              └─► a signal: remove_unfinished
 //! pipe or device (/dev/stdout) ─► written directly, since nothing is replaced
 //! ```
 
@@ -10,6 +11,7 @@ use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tempfile::TempPath;
 
@@ -80,7 +82,73 @@ pub struct NewFile {
     target: PathBuf,
     existing: Existing,
     /// `None` for a pipe or a device, which is written directly.
-    temporary: Option<TempPath>,
+    temporary: Option<Unfinished>,
+}
+
+/// The temporary files of this process.
+static UNFINISHED: Mutex<UnfinishedFiles> = Mutex::new(UnfinishedFiles { paths: Vec::new(), ended: false });
+
+#[derive(Debug)]
+struct UnfinishedFiles {
+    paths: Vec<PathBuf>,
+    /// The process ends: nothing is begun or finished any more.
+    ended: bool,
+}
+
+impl UnfinishedFiles {
+    fn lock() -> MutexGuard<'static, Self> {
+        UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn check(&self) -> io::Result<()> {
+        if self.ended { Err(ErrorKind::Interrupted.into()) } else { Ok(()) }
+    }
+}
+
+/// Removes every file that is not finished, because a signal ends the process. From then on none is begun or finished. True if
+/// there was one.
+pub(crate) fn remove_unfinished() -> bool {
+    let mut files = UnfinishedFiles::lock();
+    files.ended = true;
+    let removed = files.paths.drain(..).filter(|path| fs::remove_file(path).is_ok()).count();
+    removed > 0
+}
+
+/// A temporary file, which is removed when this is dropped or a signal ends the process.
+#[derive(Debug)]
+struct Unfinished {
+    /// There until it gets its name.
+    path: Option<TempPath>,
+}
+
+impl Unfinished {
+    fn path(&self) -> &Path {
+        self.path.as_deref().unwrap_or(Path::new(""))
+    }
+
+    /// Gives it its name.
+    fn persist(mut self, target: &Path, existing: Existing) -> io::Result<()> {
+        let mut files = UnfinishedFiles::lock();
+        files.check()?;
+        let Some(path) = self.path.take() else { return Ok(()) };
+        files.paths.retain(|unfinished| unfinished != &*path);
+        let named = match existing {
+            Existing::Keep => path.persist_noclobber(target),
+            Existing::Replace => {
+                remove_logs(target)?;
+                path.persist(target)
+            }
+        };
+        named.map_err(|failed| failed.error)
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if let Some(path) = &self.path {
+            UnfinishedFiles::lock().paths.retain(|unfinished| unfinished != &**path);
+        }
+    }
 }
 
 impl NewFile {
@@ -99,7 +167,7 @@ impl NewFile {
 
     /// Where the content is written to until it is whole.
     pub fn path(&self) -> &Path {
-        self.temporary.as_deref().unwrap_or(&self.target)
+        self.temporary.as_ref().map_or(&self.target, Unfinished::path)
     }
 
     /// True for a pipe or a device, in which nothing can be read or moved to again.
@@ -117,7 +185,7 @@ impl NewFile {
     pub(crate) fn renamed_in(&self, message: &str) -> String {
         let name = |path: &Path| path.display().to_string();
         match &self.temporary {
-            Some(temporary) => message.replace(&name(temporary), &name(&self.name)),
+            Some(temporary) => message.replace(&name(temporary.path()), &name(&self.name)),
             None => message.to_owned(),
         }
     }
@@ -126,16 +194,9 @@ impl NewFile {
     pub fn finish(self) -> Result<(), NewFileError> {
         let Self { name, target, existing, temporary } = self;
         let Some(temporary) = temporary else { return Ok(()) };
-        let named = match existing {
-            Existing::Keep => temporary.persist_noclobber(&target),
-            Existing::Replace => {
-                remove_logs(&target).map_err(|error| create_failed(&name, &error))?;
-                temporary.persist(&target)
-            }
-        };
-        named.map_err(|failed| match failed.error.kind() {
+        temporary.persist(&target, existing).map_err(|error| match error.kind() {
             ErrorKind::AlreadyExists => NewFileError::Exists { file: name },
-            _ => create_failed(&name, &failed.error),
+            _ => create_failed(&name, &error),
         })
     }
 }
@@ -181,7 +242,7 @@ fn is_special(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir())
 }
 
-fn temporary(name: &Path, target: &Path, readers: Readers) -> Result<TempPath, NewFileError> {
+fn temporary(name: &Path, target: &Path, readers: Readers) -> Result<Unfinished, NewFileError> {
     let failed = |error: io::Error| create_failed(name, &error);
     let folder = match target.parent() {
         Some(folder) if folder != Path::new("") => folder,
@@ -196,13 +257,17 @@ fn temporary(name: &Path, target: &Path, readers: Readers) -> Result<TempPath, N
     let mut prefix = OsString::from(".");
     prefix.push(target.file_name().unwrap_or_default());
     prefix.push(".");
+    let mut files = UnfinishedFiles::lock();
+    files.check().map_err(failed)?;
     // Made here and not by the library, whose errors name the temporary file.
     let made = tempfile::Builder::new()
         .prefix(&prefix)
         .suffix(".part")
         .make_in(folder, |path| create_new(path, readers))
         .map_err(failed)?;
-    Ok(made.into_temp_path())
+    let path = made.into_temp_path();
+    files.paths.push(path.to_path_buf());
+    Ok(Unfinished { path: Some(path) })
 }
 
 /// Removes what SQLite keeps beside a database: the log of the file that is replaced is none of the new one's.

@@ -14,6 +14,7 @@ mod verify;
 use clap::{Args, Subcommand};
 
 use super::Exit;
+use super::signals::end_at_signal;
 
 /// `umpire capture …`
 #[derive(Debug, Args)]
@@ -53,7 +54,7 @@ enum Command {
 
 /// Runs `umpire capture …`.
 pub(super) fn run(capture: Capture) -> anyhow::Result<Exit> {
-    match capture.command {
+    end_at_signal(|| match capture.command {
         Command::Info(info) => info::run(&info),
         Command::Verify(verify) => verify::run(&verify),
         Command::Export(export) => convert::export(&export),
@@ -66,5 +67,5 @@ pub(super) fn run(capture: Capture) -> anyhow::Result<Exit> {
         Command::Show(show) => show::run(&show),
         Command::Search(search) => search::search(&search),
         Command::Index(index) => search::index(&index),
-    }
+    })
 }

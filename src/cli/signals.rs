@@ -7,6 +7,8 @@
 //!                                             └─ a recorder that can't end (a disk that hangs) is not waited for
 //! ```
 //!
+//! A command that only writes files has nothing to close: its unfinished files are removed, and it ends at once.
+//!
 //! SIGHUP comes several times when a terminal goes away, so it never counts as "once more". Where it was ignored from the start
 //! (`nohup`), it stays so.
 
@@ -14,10 +16,15 @@ use std::io;
 use std::pin::pin;
 use std::time::Duration;
 
+use super::Exit;
 use super::stdio::note;
+use crate::new_file::remove_unfinished;
 use crate::recorder::RunSummary;
 use crate::session::Session;
 use crate::text::safe;
+
+/// Stack of a command that runs beside the wait for signals: that of a main thread.
+const STACK: usize = 8 << 20;
 
 /// How long the recorder is waited for once nothing else is.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -60,6 +67,11 @@ impl Signals {
 
     /// The next one.
     pub(super) async fn next(&mut self) -> io::Result<()> {
+        self.next_status().await.map(drop)
+    }
+
+    /// The exit status of a program that the next one ends.
+    async fn next_status(&mut self) -> io::Result<u8> {
         #[cfg(unix)]
         {
             let hangup = async {
@@ -68,15 +80,14 @@ impl Signals {
                     None => std::future::pending().await,
                 }
             };
-            tokio::select! {
-                _ = self.interrupt.recv() => {}
-                _ = self.terminate.recv() => {}
-                _ = hangup => {}
-            }
-            Ok(())
+            Ok(tokio::select! {
+                _ = self.interrupt.recv() => 130,
+                _ = self.terminate.recv() => 143,
+                _ = hangup => 129,
+            })
         }
         #[cfg(not(unix))]
-        tokio::signal::ctrl_c().await
+        tokio::signal::ctrl_c().await.map(|()| 130)
     }
 
     /// The next one that asks not to wait any longer.
@@ -129,6 +140,29 @@ mod hangup {
             assert_eq!(is_ignored(), known);
         }
     }
+}
+
+/// Runs a command that writes files. A signal ends it at once: what is not finished is removed, and what had a name before
+/// stays.
+pub(super) fn end_at_signal(command: impl FnOnce() -> anyhow::Result<Exit> + Send + 'static) -> anyhow::Result<Exit> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut signals = Signals::listen()?;
+        let (sender, ended) = tokio::sync::oneshot::channel();
+        // Nobody waits for the thread behind a signal: it ends with the process.
+        let thread = std::thread::Builder::new().name("command".to_owned()).stack_size(STACK);
+        thread.spawn(move || sender.send(command()))?;
+        tokio::select! {
+            ended = ended => ended.unwrap_or_else(|_| Err(anyhow::anyhow!("the command failed, for the reason above"))),
+            status = signals.next_status() => {
+                let status = status?;
+                if remove_unfinished() {
+                    note("interrupted; nothing was written");
+                }
+                Ok(Exit::OfCommand(status))
+            }
+        }
+    })
 }
 
 /// Ends a session: in order, or at once if there is another signal. While a terminal UI is `on_screen`, nothing is

@@ -209,6 +209,54 @@ fn a_file_that_has_the_name_of_an_index_stays() {
     }
 }
 
+/// A capture that takes a while to be written again.
+#[cfg(unix)]
+fn large(path: &Path) {
+    use umpire::capture::{CaptureWriter, Meta};
+    use umpire::exchange::{Body, Exchange};
+
+    let mut writer = CaptureWriter::create(path, &Meta::new(None, jiff::Timestamp::UNIX_EPOCH)).expect("a capture");
+    let mut exchange = Exchange::get("https://a.example", "/api/orders");
+    exchange.request.body = Body::complete(r#"{"customer": {"email": "alex@example.com"}}"#.repeat(200));
+    for _ in 0..4_000 {
+        writer.append(&exchange).expect("appended");
+    }
+    writer.finish().expect("a whole capture");
+}
+
+#[test]
+#[cfg(unix)]
+fn a_signal_leaves_nothing_half_written() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let input = folder.path().join("large.db");
+    large(&input);
+    let input = input.display().to_string();
+    for (signal, code) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
+        for (command, option, name) in [
+            ("convert", "-o", "x.db"),
+            ("convert", "-o", "x.har"),
+            ("verify", "--save", "x.db"),
+            ("split", "-o", "x.db"),
+        ] {
+            let place = folder.path().join("out");
+            let output = place.join(name).display().to_string();
+            let size: &[&str] = if command == "split" { &["--size", "1GB"] } else { &[] };
+            let mut running = std::process::Command::new(env!("CARGO_BIN_EXE_umpire"));
+            running.args(["capture", command, &input, option, &output]).args(size).stderr(std::process::Stdio::null());
+            let mut running = running.spawn().expect("umpire runs");
+            while !names(&place).iter().any(|name| is(name, "part")) {
+                assert_eq!(running.try_wait().expect("it runs"), None, "{command} ended too early");
+                std::thread::yield_now();
+            }
+            let id = running.id().to_string();
+            let killed = std::process::Command::new("kill").args([&format!("-{signal}"), &id]).status();
+            assert!(killed.expect("kill").success());
+            let ended = running.wait().expect("it ends").code();
+            assert_eq!((ended, names(&place)), (Some(code), Vec::new()), "{command} {name}, {signal}");
+        }
+    }
+}
+
 #[test]
 fn a_capture_that_is_being_recorded_is_not_replaced() {
     use umpire::capture::{CaptureReader, CaptureWriter, Meta};
