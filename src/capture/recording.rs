@@ -46,6 +46,12 @@ impl Recording {
 /// True if the file is a capture; false for anything else that can be read.
 pub(crate) fn is_capture(path: &Path) -> Result<bool, CaptureError> {
     let failed = |error: io::Error| CaptureError::Open { file: path.to_owned(), cause: error.to_string() };
+    let found = path.metadata().map_err(failed)?;
+    if !found.is_file() && !found.is_dir() {
+        // Opening a pipe would wait for whoever writes to it.
+        let cause = "it is a pipe or a device, which can't be read twice; save it to a file first".to_owned();
+        return Err(CaptureError::Open { file: path.to_owned(), cause });
+    }
     let mut head = Vec::with_capacity(store::MAGIC.len());
     File::open(path).map_err(failed)?.take(store::MAGIC.len() as u64).read_to_end(&mut head).map_err(failed)?;
     Ok(head == store::MAGIC)

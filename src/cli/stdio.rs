@@ -80,6 +80,23 @@ pub(crate) fn write_log(line: &[u8]) {
     let _untold = io::stderr().write_all(line);
 }
 
+/// True if standard output was closed when the program began. The standard library opens `/dev/null` there, for reading and
+/// writing, and nothing tells it from one that was given so.
+pub(super) fn stdout_is_closed() -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+
+        use rustix::fs::{OFlags, fcntl_getfl, fstat};
+        let out = rustix::stdio::stdout();
+        let is_for_both = fcntl_getfl(out).is_ok_and(|flags| flags.intersection(OFlags::RWMODE) == OFlags::RDWR);
+        let null = std::fs::metadata("/dev/null").map(|null| (null.dev(), null.ino()));
+        is_for_both && fstat(out).is_ok_and(|found| null.is_ok_and(|null| null == (found.st_dev, found.st_ino)))
+    }
+    #[cfg(not(unix))]
+    false
+}
+
 /// True if standard output is a terminal.
 pub(crate) fn stdout_is_terminal() -> bool {
     io::stdout().is_terminal()

@@ -138,6 +138,10 @@ impl TargetWriter {
         if !self.is_stdout() {
             return self.create_part(&self.output, meta);
         }
+        if stdio::stdout_is_closed() {
+            let cause = "it is closed, or is /dev/null opened for reading, too".to_owned();
+            return Err(CaptureError::Write { file: STDOUT_NAME.into(), cause, lost: 0 });
+        }
         let format = match self.streamed {
             StreamFormat::Har => RecordingFormat::Har,
             StreamFormat::Ndjson => RecordingFormat::Ndjson,

@@ -3,6 +3,8 @@
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
+#[cfg(unix)]
+use std::process::{Command, Stdio};
 
 use super::support::{FAULTY, GOLDEN, file, refused, status, stderr, stdout, umpire};
 
@@ -72,6 +74,31 @@ fn a_short_gzip_file_that_is_cut_off_is_judged_as_far_as_it_goes() {
         assert!(report["files"][0]["exchanges"].as_u64() > Some(5), "{name}: {report}");
         assert!(stderr(&output).contains(name), "{}", stderr(&output));
     }
+}
+
+#[test]
+#[cfg(unix)]
+fn a_pipe_is_no_file() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_umpire"));
+    for arguments in [&["check", "/dev/stdin"][..], &["capture", "info", "/dev/stdin"], &["check", "/dev/null"]] {
+        let output = command.args(arguments).stdin(Stdio::piped()).output().expect("umpire runs");
+        command = Command::new(env!("CARGO_BIN_EXE_umpire"));
+        assert_eq!(status(&output), 2);
+        assert!(stderr(&output).contains("save it to a file first"), "{}", stderr(&output));
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn a_closed_standard_output_is_an_error() {
+    let export = |end: &str| {
+        let command = format!("\"$0\" capture convert {GOLDEN} -o - {end}");
+        Command::new("sh").args(["-c", &command, env!("CARGO_BIN_EXE_umpire")]).output().expect("a shell")
+    };
+    let closed = export(">&-");
+    assert_eq!(status(&closed), 2);
+    assert!(stderr(&closed).contains("standard output: can't be written"), "{}", stderr(&closed));
+    assert_eq!(status(&export(">/dev/null")), 0);
 }
 
 #[test]
