@@ -14,7 +14,7 @@ use memchr::memmem;
 use super::Fingerprinter;
 use super::{challenge, cookies};
 use crate::exchange::Headers;
-use crate::exchange::secrets::{FieldSyntax, field_syntax, is_secret_field};
+use crate::exchange::secrets::{FieldSyntax, NameContext, field_syntax, is_likely_secret, is_secret_field, secrecy};
 
 /// Credentials below this length are not searched for elsewhere: they could be ordinary words.
 const SHORTEST: usize = 8;
@@ -47,6 +47,7 @@ pub(super) fn secrets_within(name: &[u8], value: &[u8]) -> Vec<Range<usize>> {
             vec![secret]
         }
         _ if names_host(name) => user_info(value),
+        _ if name.eq_ignore_ascii_case(b"sec-websocket-protocol") => among_protocols(value),
         _ => Vec::new(),
     }
 }
@@ -71,6 +72,26 @@ pub(super) fn user_info(value: &[u8]) -> Vec<Range<usize>> {
             _ if start < at => ranges.push(start..at),
             _ => {}
         }
+    }
+    ranges
+}
+
+/// Secrets among the protocols of a WebSocket, where browsers put them for want of header fields: behind the protocol that
+/// names them.
+fn among_protocols(value: &[u8]) -> Vec<Range<usize>> {
+    const KUBERNETES: &[u8] = b"base64url.bearer.authorization.k8s.io.";
+    let mut ranges = Vec::new();
+    let (mut start, mut is_named) = (0, false);
+    for item in value.split(|&byte| byte == b',') {
+        let from = start + item.len() - item.trim_ascii_start().len();
+        let protocol = item.trim_ascii();
+        if protocol.starts_with(KUBERNETES) {
+            ranges.push(from + KUBERNETES.len()..from + protocol.len());
+        } else if is_named && is_likely_secret(protocol) {
+            ranges.push(from..from + protocol.len());
+        }
+        is_named = secrecy(protocol, NameContext::Member).is_some();
+        start += item.len() + 1;
     }
     ranges
 }
@@ -203,6 +224,18 @@ mod tests {
             ),
             ("Set-Cookie", "a=b; Path=/, c=abc; Path=/", "a=#; Path=/, c=#; Path=/"),
             ("Set-Cookie", "a=\"x;abc\"; Path=/", "a=#; Path=/"),
+            (
+                "Sec-WebSocket-Protocol",
+                "graphql-ws, access_token, Zq7c4ca4238a0b923820dccKp9",
+                "graphql-ws, access_token, #",
+            ),
+            ("Sec-WebSocket-Protocol", "Bearer, Zq7c4ca4238a0b923820dccKp9, v1", "Bearer, #, v1"),
+            ("Sec-WebSocket-Protocol", "token, graphql-transport-ws", "token, graphql-transport-ws"),
+            (
+                "Sec-WebSocket-Protocol",
+                "base64url.bearer.authorization.k8s.io.abc",
+                "base64url.bearer.authorization.k8s.io.#",
+            ),
             ("Content-Type", "application/json; version=1", "application/json; version=1"),
             ("Host", "me:secret@h.example:8080", "#@h.example:8080"),
             (":authority", "me:p@ss@h.example", "#@h.example"),
