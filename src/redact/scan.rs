@@ -19,6 +19,7 @@ mod issued;
 mod markup;
 mod members;
 mod pairs;
+mod tables;
 #[cfg(test)]
 mod tests;
 
@@ -174,6 +175,9 @@ impl<'t> Scan<'t> {
 
     /// What is to be replaced, in the order of the text.
     fn edits(mut self) -> Vec<SecretEdit> {
+        if self.context.level == 0 && !self.is_json {
+            self.columns();
+        }
         self.names();
         self.forms();
         self.encoded_runs();

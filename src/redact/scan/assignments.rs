@@ -233,10 +233,18 @@ impl Scan<'_> {
         if let Some(syntax) = syntax_of_line(name) {
             return self.field_of_line(name, syntax, at);
         }
+        if length > 0 && text[..at - length].ends_with(b"//") {
+            self.user_info_of_host(at - length);
+        }
         let caption = self.caption(at - length..at);
         let name = caption.clone().map_or(name, |caption| &text[caption]);
         let Some(secrecy) = may_be_secret(name).then(|| secrecy(name, NameContext::Member)).flatten() else { return };
         let start = at + 1 + self.run(at + 1, |byte| byte == b' ' || byte == b'+');
+        let before = text[..at - length].iter().rev().find(|byte| !matches!(byte, b' ' | b'\t' | b'-'));
+        let begins_line = before.is_none_or(|byte| matches!(byte, b'\n' | b'\r' | b'{'));
+        if begins_line && caption.is_none() && secrecy == Secrecy::Certain && self.block(at - length, start) {
+            return;
+        }
         if self.byte(start).is_some_and(|byte| byte == b'\'' || byte == b'"' && !self.is_json) {
             if let Some(value) = self.quoted(start)
                 && is_secret_value(name, NameContext::Member, &text[value.clone()])
@@ -247,8 +255,6 @@ impl Scan<'_> {
             }
             return;
         }
-        let before = text[..at - length].iter().rev().find(|byte| !matches!(byte, b' ' | b'\t' | b'-'));
-        let begins_line = before.is_none_or(|byte| matches!(byte, b'\n' | b'\r' | b'{'));
         // A name that words don't look like, or one that stands where a line begins.
         let is_field = || {
             name.iter().any(|byte| matches!(byte, b'-' | b'_')) || field_syntax(name) == Some(FieldSyntax::Credentials)

@@ -10,7 +10,7 @@ use crate::exchange::secrets::is_secret;
 
 /// How what is looked for begins. It is spelled out, not matched in any case, and has three bytes and more, since that lets it
 /// be found ten times as fast. Nor is it among these what most texts have many of: user-info is found by the colon before it.
-pub(super) const FORMS: [&str; 11] = [
+pub(super) const FORMS: [&str; 12] = [
     "eyJ",
     "earer ",
     "EARER ",
@@ -22,6 +22,7 @@ pub(super) const FORMS: [&str; 11] = [
     "PRIVATE KEY",
     "curl ",
     "Private-Lines: ",
+    "machine ",
 ];
 
 /// What begins an option of a program.
@@ -63,6 +64,7 @@ impl Scan<'_> {
                 8 => self.private_key(form.start()),
                 9 => self.command(form.end()),
                 10 => self.putty_key(form.end()),
+                11 => self.netrc(form.end()),
                 _ => {}
             }
         }
@@ -136,12 +138,33 @@ impl Scan<'_> {
         self.plain_secret(first..first + key[..length].trim_ascii_end().len());
     }
 
+    /// `machine a.example login bob password abc`, as in a file `.netrc`; the name of the machine follows at `at`.
+    fn netrc(&mut self, at: usize) {
+        let word = |at: usize| {
+            let start = self.behind_space(at);
+            start..start + self.run(start, |byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\'))
+        };
+        let text = self.text;
+        let machine = word(at);
+        let login = word(machine.end);
+        let user = word(login.end);
+        let password = word(user.end);
+        let value = word(password.end);
+        if &text[login] == b"login" && &text[password] == b"password" {
+            self.plain_secret(value);
+        }
+    }
+
     /// The user-info of a URL whose colon stands at `colon`, if it has one.
     pub(super) fn user_info(&mut self, colon: usize) {
         let start = colon + 3;
-        if self.text.get(colon + 1..start) != Some(b"//") {
-            return;
+        if self.text.get(colon + 1..start) == Some(b"//") {
+            self.user_info_of_host(start);
         }
+    }
+
+    /// The user-info before the host of a URL, with a scheme or without.
+    pub(super) fn user_info_of_host(&mut self, start: usize) {
         let end = start + run_of(&self.text[start..], &OF_USER_INFO);
         if let Some(at) = memchr::memrchr(b'@', &self.text[start..end]) {
             self.user_infos.push(start..start + at);

@@ -6,7 +6,7 @@ use super::Scan;
 use crate::exchange::secrets::is_likely_secret;
 
 /// How tokens begin, and how many letters follow.
-const BEGINNINGS: [(&[u8], usize); 24] = [
+const BEGINNINGS: [(&[u8], usize); 26] = [
     (b"ghp_", 36),
     (b"gho_", 36),
     (b"ghu_", 36),
@@ -31,6 +31,8 @@ const BEGINNINGS: [(&[u8], usize); 24] = [
     (b"shppa_", 32),
     (b"shpss_", 32),
     (b"dop_v1_", 64),
+    (b"sk-proj-", 48),
+    (b"sk-ant-", 48),
 ];
 
 /// The same before a dot.

@@ -15,6 +15,15 @@ const REACH: usize = 4096;
 /// What begins and ends a text in which nothing is markup.
 const CDATA: (&[u8], &[u8]) = (b"<![CDATA[", b"]]>");
 
+/// An attribute of a tag.
+struct Attribute {
+    name: Range<usize>,
+    /// What is between its quotes, if it has some.
+    value: Range<usize>,
+    /// The place behind it.
+    end: usize,
+}
+
 impl Scan<'_> {
     /// A tag: of an element that is named like a secret, or that names the one behind it.
     pub(super) fn tag(&mut self, at: usize) {
@@ -22,11 +31,14 @@ impl Scan<'_> {
         let end = at + 1 + self.run(at + 1, |byte| is_name(byte) || byte == b':');
         let name = &text[at + 1..end];
         let local = name.rsplit(|&byte| byte == b':').next().unwrap_or(name);
+        if local.eq_ignore_ascii_case(b"input") {
+            return self.input(end);
+        }
         if !(may_be_secret(local) || pairs::may_be_label(local)) {
             return;
         }
         if pairs::is_label(local) {
-            return self.named_by_element(end);
+            return self.named_by_element(at, end);
         }
         let Some(secrecy) = secrecy(local, NameContext::Member) else { return };
         let Some(open) = self.end_of_tag(end) else { return };
@@ -81,8 +93,9 @@ impl Scan<'_> {
         at..at + self.text[at..end].trim_ascii_end().len()
     }
 
-    /// `<name>token</name><value>abc</value>`; the name of the first element ends at `end`.
-    fn named_by_element(&mut self, end: usize) {
+    /// `<name>token</name><value>abc</value>`, or the other way round; the tag of the element with the name begins at `start`,
+    /// its name ends at `end`.
+    fn named_by_element(&mut self, start: usize, end: usize) {
         let text = self.text;
         let Some(open) = self.end_of_tag(end) else { return };
         let named = self.content(open);
@@ -95,12 +108,85 @@ impl Scan<'_> {
         let Some(name) = text.get(next + 1..name_end) else { return };
         let local = name.rsplit(|&byte| byte == b':').next().unwrap_or(name);
         if self.byte(next) != Some(b'<') || !(pairs::is_value(local) || local == b"string") {
-            return;
+            return self.value_before(&text[named], start);
         }
         if let Some(open) = self.end_of_tag(name_end) {
             let content = self.content(open);
             self.named_elsewhere(&text[named], content);
         }
+    }
+
+    /// The element with a value that ends before the tag at `tag`.
+    fn value_before(&mut self, named: &[u8], tag: usize) {
+        let from = tag.saturating_sub(REACH);
+        let before = self.text[from..tag].trim_ascii_end();
+        let Some((close, open)) = memmem::rfind(before, b"</").and_then(|close| {
+            let open = memchr::memrchr(b'>', &before[..close])?;
+            Some((close, open + 1))
+        }) else {
+            return;
+        };
+        let name = before[close + 2..].strip_suffix(b">").unwrap_or_default();
+        let local = name.rsplit(|&byte| byte == b':').next().unwrap_or(name);
+        let content = &before[open..close];
+        if !pairs::is_value(local) || content.contains(&b'<') {
+            return;
+        }
+        let blanks = content.len() - content.trim_ascii_start().len();
+        let value = from + open + blanks..from + open + blanks + content.trim_ascii().len();
+        self.named_elsewhere(named, value);
+    }
+
+    /// `<input type="password" value="abc">`; the name of the element ends at `at`.
+    fn input(&mut self, mut at: usize) {
+        if !self.context.spend(REACH) {
+            return;
+        }
+        let text = self.text;
+        let most = at.saturating_add(REACH).min(text.len());
+        let (mut is_password, mut value) = (false, None);
+        while at < most
+            && let Some(attribute) = self.attribute(at)
+        {
+            at = attribute.end;
+            let name = &text[attribute.name];
+            if name.eq_ignore_ascii_case(b"type") {
+                is_password = text[attribute.value].eq_ignore_ascii_case(b"password");
+            } else if name.eq_ignore_ascii_case(b"value") {
+                value = Some(attribute.value);
+            }
+        }
+        if let Some(value) = value.filter(|_| is_password) {
+            self.plain_secret(value);
+        }
+    }
+
+    /// The attribute at a place within a tag; `None` where there is none any more.
+    fn attribute(&self, at: usize) -> Option<Attribute> {
+        let at = self.behind_space(at);
+        let name = at..at + self.run(at, |byte| is_name(byte) || byte == b':');
+        let equals = self.behind_space(name.end);
+        if name.is_empty() {
+            return None;
+        }
+        if self.byte(equals) != Some(b'=') {
+            return Some(Attribute { value: name.end..name.end, end: name.end, name });
+        }
+        let start = self.behind_space(equals + 1);
+        let run = |start: usize, within: &dyn Fn(u8) -> bool| {
+            let rest = self.text.get(start..).unwrap_or_default();
+            start..start + rest.iter().take(REACH).take_while(|byte| within(**byte)).count()
+        };
+        Some(match self.byte(start) {
+            Some(sign @ (b'"' | b'\'')) => {
+                let value = run(start + 1, &|byte| byte != sign);
+                Attribute { name, end: value.end + 1, value }
+            }
+            _ => {
+                let value = run(start.min(self.text.len()), &|byte| byte > b' ' && byte != b'>');
+                Attribute { name, end: value.end, value }
+            }
+        })
     }
 
     /// The value of a tag that begins at `start` and has an attribute by which it is named: another attribute, or the text
@@ -110,30 +196,17 @@ impl Scan<'_> {
         let mut at = start + 1 + self.run(start + 1, |byte| is_name(byte) || byte == b':');
         let most = start.saturating_add(REACH).min(text.len());
         while at < most {
-            at = self.behind_space(at);
-            let name = at..at + self.run(at, |byte| is_name(byte) || byte == b':');
-            let equals = self.behind_space(name.end);
-            if self.byte(equals) != Some(b'=') {
-                match self.byte(name.end) {
-                    Some(b'>') if name.is_empty() => {
-                        let content = self.content(name.end + 1);
-                        return self.named_elsewhere(named, content);
-                    }
-                    _ if name.is_empty() => return,
-                    _ => {
-                        at = name.end;
-                        continue;
-                    }
+            let Some(attribute) = self.attribute(at) else {
+                let end = self.behind_space(at);
+                if self.byte(end) == Some(b'>') {
+                    let content = self.content(end + 1);
+                    self.named_elsewhere(named, content);
                 }
-            }
-            let quote = self.behind_space(equals + 1);
-            let value = match self.byte(quote) {
-                Some(sign @ (b'"' | b'\'')) => quote + 1..quote + 1 + self.run(quote + 1, |byte| byte != sign),
-                _ => quote..quote + self.run(quote, |byte| byte > b' ' && byte != b'>'),
+                return;
             };
-            at = if value.start > quote { value.end + 1 } else { value.end };
-            if pairs::is_value(&text[name]) {
-                return self.named_elsewhere(named, value);
+            at = attribute.end;
+            if pairs::is_value(&text[attribute.name]) && !attribute.value.is_empty() {
+                return self.named_elsewhere(named, attribute.value);
             }
         }
     }

@@ -100,7 +100,7 @@ impl Scan<'_> {
 
     /// The member of a name that stands in quotes at `place`; its value follows at `behind`, perhaps after blanks.
     pub(super) fn member(&mut self, name: &[u8], place: Range<usize>, behind: usize) {
-        let at = self.behind_blanks(behind);
+        let at = self.behind_data_field(self.behind_blanks(behind));
         if pairs::may_be_label(name) && pairs::is_label(name) {
             return self.label(place, at);
         }
@@ -127,6 +127,13 @@ impl Scan<'_> {
             }
             _ => {}
         }
+    }
+
+    /// The place behind the name of a field, if one of an event stream begins there: its data may go on in another line.
+    fn behind_data_field(&self, at: usize) -> usize {
+        const NAME: &[u8] = b"data:";
+        let is_one = self.byte(at) == Some(NAME[0]) && self.text[at..].starts_with(NAME);
+        if is_one && self.text[..at].ends_with(b"\n") { self.behind_blanks(at + NAME.len()) } else { at }
     }
 
     /// The value in quotes that begins at `quote`.
@@ -314,22 +321,22 @@ impl Scan<'_> {
         }
     }
 
-    /// A comma between two strings of a list, of which the first may name the second: `["X-Api-Key", "abc"]`.
+    /// A comma between two strings of a list, of which the first may name the second: `["X-Api-Key", "abc"]`, `('X-Api-Key', 'abc')`.
     pub(super) fn comma(&mut self, at: usize) {
         let end = self.before_space(at);
-        let Some(close) = end.checked_sub(1).filter(|&last| self.text[last] == b'"') else { return };
+        let Some((&sign @ (b'"' | b'\''), _)) = self.text[..end].split_last() else { return };
         let quote = self.behind_space(at + 1);
-        if self.byte(quote) != Some(b'"') {
+        if self.byte(quote) != Some(sign) {
             return;
         }
-        let value = quote + 1..string_end(self.text, quote + 1);
+        let Some(value) = self.quoted(quote) else { return };
         // Most commas have the name of a member behind them.
-        if !matches!(self.byte(self.behind_space(value.end + 1)), Some(b',' | b']')) {
+        if !matches!(self.byte(self.behind_space(value.end + 1)), Some(b',' | b']' | b')')) {
             return;
         }
-        let Some(name) = self.quoted_name(close, b'"', |before, _| may_be_telling(before)) else { return };
+        let Some(name) = self.quoted_name(end - 1, sign, |before, _| may_be_telling(before)) else { return };
         let before = self.before_space(name.start - 1);
-        if !before.checked_sub(1).is_some_and(|last| matches!(self.text[last], b'[' | b',')) {
+        if !before.checked_sub(1).is_some_and(|last| matches!(self.text[last], b'[' | b',' | b'(')) {
             return;
         }
         let (name, view) = (&self.text[name], self.view(value.clone()));

@@ -186,6 +186,12 @@ fn header_fields_in_json() {
             r##"{"cookies": [{"name": "sid", "value": "#", "path": "/"}]}"##,
         ),
         (r#"[["X-Api-Key", "«S»"], ["Cookie", "a=b"]]"#, r##"[["X-Api-Key", "#"], ["Cookie", "a=#"]]"##),
+        ("[('X-Api-Key', '«S»'), ('Host', 'a')]", "[('X-Api-Key', '#'), ('Host', 'a')]"),
+        ("it's 'a token', 'and such', (\"X-Token\", \"«S»\")", "it's 'a token', 'and such', (\"X-Token\", \"#\")"),
+        (
+            "data: {\"access_token\":\ndata: \"abc\", \"b\": 1}\n\n",
+            "data: {\"access_token\":\ndata: \"#\", \"b\": 1}\n\n",
+        ),
         (r#"["Host", "a", "Authorization", "Bearer «S»"]"#, r##"["Host", "a", "Authorization", "Bearer #"]"##),
     ]);
 }
@@ -308,6 +314,14 @@ fn markup() {
             "<add key=\"ApiKey\" value=\"abc\"/><add key=\"x\" value=\"y\"/>",
             "<add key=\"ApiKey\" value=\"#\"/><add key=\"x\" value=\"y\"/>",
         ),
+        ("<input type=\"password\" name=\"x\" value=\"abc\">", "<input type=\"password\" name=\"x\" value=\"#\">"),
+        ("<INPUT value=abc required type=Password>", "<INPUT value=# required type=Password>"),
+        ("<input type='text' value='password'>", "<input type='text' value='password'>"),
+        ("<p><value>abc</value>\n<name>password</name></p>", "<p><value>#</value>\n<name>password</name></p>"),
+        (
+            "<name>a</name><value>b</value><name>password</name><value>c</value>",
+            "<name>a</name><value>b</value><name>password</name><value>#</value>",
+        ),
         ("<param name=\"password\">abc</param>", "<param name=\"password\">#</param>"),
         ("<key>token</key>\n<string>abc</string>", "<key>token</key>\n<string>#</string>"),
         (
@@ -376,6 +390,27 @@ fn lines() {
 }
 
 #[test]
+fn lines_below_a_name() {
+    check(&[
+        ("password: >-\n  open\n\n  sesame\nuser: a\n", "password: >-\n  #\nuser: a\n"),
+        ("a:\n  token: |\n    abc\n  b: c", "a:\n  token: |\n    #\n  b: c"),
+        ("tokens:\n  - «S»\n  - '«S»'\nx: «S»", "tokens:\n  - #\n  - '#'\nx: «S»"),
+        ("tokens:\n- «S»\n- a: b\n", "tokens:\n- #\n- a: b\n"),
+        (
+            "- token: |\n    abc\n- b: c\n- tokens:\n  - «S»\n- «S»",
+            "- token: |\n    #\n- b: c\n- tokens:\n  - #\n- «S»",
+        ),
+        ("Tokens:\n - one for the locker\n", "Tokens:\n - one for the locker\n"),
+        ("password:\n", "password:\n"),
+        ("user,password\r\nbob,abc\r\n\"a, b\",\"d,e\"\r\n", "user,password\r\nbob,#\r\n\"a, b\",\"#\"\r\n"),
+        ("user\tApi Key\nbob\tabc", "user\tApi Key\nbob\t#"),
+        ("name,price\na,b", "name,price\na,b"),
+        ("Bring a towel, a password\nand your shoes.", "Bring a towel, a password\nand your shoes."),
+        ("password\nabc", "password\nabc"),
+    ]);
+}
+
+#[test]
 fn forms_of_secrets() {
     let token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl";
     assert_eq!(shown(&format!("say {token}, please")), "say #, please");
@@ -383,6 +418,7 @@ fn forms_of_secrets() {
     check(&[
         ("eyJust a word. And more", "eyJust a word. And more"),
         ("https://user:pass@a.example/x@y", "https://#@a.example/x@y"),
+        ("see //user:pass@a.example/x, //a.example:80/@x", "see //#@a.example/x, //a.example:80/@x"),
         ("{\"@id\":\"https://a.example\",\"@type\":\"x\"}", "{\"@id\":\"https://a.example\",\"@type\":\"x\"}"),
         (
             r#"["Bearer 0123456789abcdef", "Basic dXNlcjpwYXNz", "basic yoga"]"#,
@@ -416,6 +452,9 @@ fn forms_of_secrets() {
         ("curl -ubob:pw --user 'al:p w' -b 'a=b; c=d' x", "curl -ubob:# --user 'al:#' -b 'a=#; c=#' x"),
         ("tool --password abc --token=d --oauth2-bearer e -x", "tool --password # --token=# --oauth2-bearer # -x"),
         ("the PRIVATE KEY is private", "the PRIVATE KEY is private"),
+        ("machine a.example login bob password abc\n", "machine a.example login bob password #\n"),
+        ("machine a.example\n  login bob\n  password abc", "machine a.example\n  login bob\n  password #"),
+        ("a rowing machine and a password follow", "a rowing machine and a password follow"),
     ]);
 }
 
@@ -535,6 +574,15 @@ fn no_text_takes_long() {
         "API key: ",
         "a key = ",
         "ghp_",
+        "machine a login ",
+        "//a:",
+        "<input type=password ",
+        "<input a='",
+        "<name>token</name>",
+        "<value>a</value><name>token</name>",
+        "token: |\n ",
+        "tokens:\n- ",
+        "('token', '",
         "/ghp_",
         "--token ",
         "cookie: a=b;",
