@@ -4,7 +4,7 @@
 //!
 //! What programs write that don't ask a JSON library: half of a surrogate pair (legal JSON, RFC 8259 section 8.2, that no Rust
 //! string can hold), commas before a closing bracket, control characters within strings, escapes that are none, NaN and
-//! Infinity, bytes that are no UTF-8. The structure has been followed by `skim` before: brackets match, strings end.
+//! Infinity, bytes that are no UTF-8; numbers that are larger than any double (legal JSON, RFC 8259 section 6). The structure has been followed by `skim` before: brackets match, strings end.
 
 use std::borrow::Cow;
 
@@ -33,12 +33,26 @@ impl JsonMender {
                     let words = [&b"NaN"[..], b"Infinity", b"-Infinity", b"undefined"];
                     match words.into_iter().find(|word| text[at..].starts_with(word)) {
                         Some(word) => self.instead(b"null", at + word.len()),
-                        None => self.keep(text, at, 1),
+                        None => self.number(text, at),
                     }
                 }
+                b'0'..=b'9' => self.number(text, at),
                 _ => self.keep(text, at, 1),
             };
         }
+    }
+
+    /// Copies the number that begins at `at`, or whatever byte stands there; the place behind it.
+    fn number(&mut self, text: &[u8], at: usize) -> usize {
+        let in_number = |byte: &&u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
+        let length = text[at..].iter().take_while(in_number).count();
+        let number = std::str::from_utf8(&text[at..at + length]).ok().and_then(|number| number.parse::<f64>().ok());
+        if number.is_some_and(f64::is_infinite) {
+            // Legal JSON (RFC 8259 section 6), of which nobody knows the value.
+            self.out.extend_from_slice(b"null");
+            return at + length;
+        }
+        self.keep(text, at, length.max(1))
     }
 
     /// Copies the string that begins at `start`; the place behind it.
@@ -110,6 +124,7 @@ mod tests {
             (&b"[1, 2, ]"[..], "[1, 2 ]"),
             (b"{\"a\": [\",]\",],\n}", "{\"a\": [\",]\"]\n}"),
             (b"[NaN, -Infinity,Infinity, -1, undefined]", "[null, null,null, -1, null]"),
+            (b"[1e999, -1E+400, 0.00001e310, 1e-999, NaN]", "[null, null, 0.00001e310, 1e-999, null]"),
             (b"\"a\nb\tc\"", r#""a\u000ab\u0009c""#),
             (br#""\x41 \' \u12 \""#, r#""\\x41 \\' \\u12 \""#),
             (b"\"caf\xe9\"", "\"caf\u{fffd}\""),
