@@ -53,7 +53,7 @@ pub(crate) struct SourceMode {
 /// Where exchanges come from: a capture that may still grow, or a recording read once.
 pub(crate) enum ViewSource {
     /// It may still grow.
-    Capture(CaptureReader),
+    Capture(Box<CaptureReader>),
     /// HAR or NDJSON.
     ReadOnce(capture::Recording),
 }
@@ -62,7 +62,7 @@ impl ViewSource {
     /// Opens a recording. Secrets in a foreign one are replaced by fingerprints.
     pub(crate) fn open(file: &Path) -> Result<Self, CaptureError> {
         if capture::is_capture(file)? {
-            CaptureReader::open(file).map(Self::Capture)
+            CaptureReader::open(file).map(|reader| Self::Capture(Box::new(reader)))
         } else {
             open_without_secrets(file).map(Self::ReadOnce)
         }
@@ -87,7 +87,7 @@ impl ViewSource {
         let mut view_judge = ViewJudge::new(judge, events);
         match self {
             Self::ReadOnce(recording) => tell_once(recording, &mut view_judge, stop)?,
-            Self::Capture(reader) => drop(tell_capture(reader, &mut view_judge, told, stop)?),
+            Self::Capture(reader) => drop(tell_capture(*reader, &mut view_judge, told, stop)?),
         }
         if view_judge.coverage.left().is_some() {
             view_judge.tell_coverage();

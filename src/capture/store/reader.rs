@@ -347,7 +347,11 @@ impl CaptureReader {
     }
 
     fn damaged(&self, index: u64, what: &dyn Display) -> CaptureError {
-        CaptureError::Exchange { file: self.file.clone(), index, what: what.to_string() }
+        let what = match &self.damage {
+            Some(cut_off @ CaptureDamage::CutOff { .. }) => format!("{what}; the file {cut_off}"),
+            _ => what.to_string(),
+        };
+        CaptureError::Exchange { file: self.file.clone(), index, what }
     }
 
     fn exchange_of(&self, row: &Row<'_>) -> Result<Exchange, String> {

@@ -36,7 +36,9 @@ pub(super) fn run(info: &Info) -> anyhow::Result<Exit> {
         TextOrJson::Json => out.json(&known.iter().map(RecordingInfo::json).collect::<Value>()),
     })?;
     let damaged: Vec<&String> = known.iter().filter_map(|known| known.damage.as_ref()).collect();
-    damaged.iter().for_each(|damage| note(safe_format!("{damage}")));
+    for damage in &damaged {
+        note(safe_format!("{damage}"));
+    }
     Ok(if damaged.is_empty() { Exit::Clean } else { Exit::Unread })
 }
 

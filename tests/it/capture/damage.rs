@@ -167,6 +167,8 @@ fn a_capture_that_is_cut_off_is_read_as_far_as_it_goes() {
         assert_eq!(status(&checked), 2, "{}", stderr(&checked));
         assert!(stderr(&checked).contains(&words), "{}", stderr(&checked));
         assert_eq!(report(&checked)["files"][0]["exchanges"], count);
+        let viewed = umpire(&["view", &name, "--ui", "plain"]);
+        assert!(status(&viewed) == 2 && stderr(&viewed).contains(&words), "{}", stderr(&viewed));
         let saved = folder.path().join("saved.db");
         let verified = umpire(&["capture", "verify", &name, "--save", &saved.display().to_string(), "--force"]);
         assert_eq!(status(&verified), 1, "{}", stderr(&verified));
