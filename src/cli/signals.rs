@@ -157,7 +157,7 @@ pub(super) fn end_at_signal(command: impl FnOnce() -> anyhow::Result<Exit> + Sen
             status = signals.next_status() => {
                 let status = status?;
                 if remove_unfinished() {
-                    note("interrupted; nothing was written");
+                    note("interrupted; the file that was not finished is removed");
                 }
                 Ok(Exit::OfCommand(status))
             }

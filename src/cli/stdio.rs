@@ -87,11 +87,14 @@ pub(super) fn stdout_is_closed() -> bool {
     {
         use std::os::unix::fs::MetadataExt as _;
 
-        use rustix::fs::{OFlags, fcntl_getfl, fstat};
+        use rustix::fs::{OFlags, fcntl_getfl};
         let out = rustix::stdio::stdout();
         let is_for_both = fcntl_getfl(out).is_ok_and(|flags| flags.intersection(OFlags::RWMODE) == OFlags::RDWR);
-        let null = std::fs::metadata("/dev/null").map(|null| (null.dev(), null.ino()));
-        is_for_both && fstat(out).is_ok_and(|found| null.is_ok_and(|null| null == (found.st_dev, found.st_ino)))
+        let identity = |found: std::fs::Metadata| (found.dev(), found.ino());
+        let found = out.try_clone_to_owned().and_then(|out| std::fs::File::from(out).metadata());
+        is_for_both
+            && found
+                .is_ok_and(|found| std::fs::metadata("/dev/null").is_ok_and(|null| identity(null) == identity(found)))
     }
     #[cfg(not(unix))]
     false
