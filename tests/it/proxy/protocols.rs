@@ -142,7 +142,9 @@ async fn an_offer_that_is_not_taken_changes_nothing() {
     system
         .send("HTTP/1.1 426 Upgrade Required\r\nUpgrade: x\r\nConnection: Upgrade\r\nContent-Length: 2\r\n\r\nno")
         .await;
-    assert_eq!(broker.until("no").await, "HTTP/1.1 426 Upgrade Required\r\nContent-Length: 2\r\n\r\nno");
+    // A 426 has to say which protocol it requires (RFC 9110 section 15.5.22).
+    let required = "HTTP/1.1 426 Upgrade Required\r\nContent-Length: 2\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\nno";
+    assert_eq!(broker.until("no").await, required);
     assert!(system.head().await.starts_with("GET /x "), "the next request is a request");
     system.send(OK).await;
     assert_eq!(broker.until("ok").await, OK);
