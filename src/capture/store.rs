@@ -8,8 +8,10 @@
 
 mod checkpoint;
 mod damage;
+mod file_identity;
 mod headers;
 mod in_use;
+mod packed_body;
 mod reader;
 mod writer;
 

@@ -5,7 +5,6 @@
 //! An exchange that was appended is on disk, safe from the death of this process, once `commit` has returned. A
 //! power cut may cost the last commits, never the file (WAL, `synchronous = NORMAL`).
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,16 +13,15 @@ use rusqlite::{Connection, OpenFlags, params};
 
 use super::checkpoint::{Checkpoints, LONG};
 use super::damage::{LOG_KEY, LogState};
+use super::file_identity::{FileIdentity, discard, identity};
+use super::packed_body::PackedBody;
 use super::{
     APPLICATION_ID, COLUMNS, FORMAT_GAPS, FORMAT_SIMULATED, FORMAT_WHOLE, OMITTED, REWRITTEN, SCHEMA, SIMULATED,
-    TRAILERS, digest, headers,
+    TRAILERS, headers,
 };
-use crate::capture::{CaptureError, DEFAULT_FOLDER, Meta, beside, create_failed, end_name};
+use crate::capture::{CaptureError, DEFAULT_FOLDER, Meta, create_failed, end_name};
 use crate::exchange::{Body, BodyEnd, Exchange, FailureKind, OmittedFields};
 use crate::new_file::{Existing, NewFile, NewFileError, Readers};
-
-/// Bodies below this size are stored as they are: compressing them gains nothing.
-const SMALL: usize = 200;
 
 /// zstd level of stored bodies: recording is on the hot path, and JSON shrinks well at any level.
 const LEVEL: i32 = 1;
@@ -335,9 +333,9 @@ impl CaptureWriter {
     /// As [`Self::finish`], but a capture that holds no exchange is removed, unless its name belongs to another file by now.
     /// Nobody misses it: it was made by this writer. Returns the number of exchanges.
     pub(crate) fn finish_or_remove(self) -> Result<u64, CaptureError> {
-        let (file, identity) = (self.file.clone(), self.identity);
+        let (file, made) = (self.file.clone(), self.identity);
         let count = self.finish()?;
-        if count == 0 && self::identity(&file) == Some(identity) {
+        if count == 0 && identity(&file) == Some(made) {
             discard(&file);
         }
         Ok(count)
@@ -384,7 +382,7 @@ impl CaptureWriter {
             end_name(request.body.end),
             request.body.bytes.len() as i64,
             request_body.digest(),
-            request_body.packed.is_some(),
+            request_body.is_packed(),
             request_body.bytes(),
             response.as_ref().map(|response| response.version.as_str()),
             response_headers.as_deref().map(text_or_blob),
@@ -392,7 +390,7 @@ impl CaptureWriter {
             response.as_ref().map(|response| end_name(response.body.end)),
             response.as_ref().map(|response| response.body.bytes.len() as i64),
             response_body.map(PackedBody::digest),
-            response_body.map(|body| body.packed.is_some()),
+            response_body.map(PackedBody::is_packed),
             response_body.map(PackedBody::bytes),
         ])?;
         #[cfg(test)]
@@ -473,37 +471,6 @@ impl CaptureWriter {
     }
 }
 
-/// A body on its way into the table.
-struct PackedBody<'b> {
-    body: &'b Body,
-    packed: Option<Vec<u8>>,
-    digest: Option<ring::digest::Digest>,
-}
-
-impl<'b> PackedBody<'b> {
-    fn new(body: &'b Body, zstd: &mut zstd::bulk::Compressor<'_>) -> rusqlite::Result<Self> {
-        let packed = if body.bytes.len() < SMALL {
-            None
-        } else {
-            let packed =
-                zstd.compress(&body.bytes).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
-            // What was compressed on the wire does not shrink again.
-            (packed.len() < body.bytes.len()).then_some(packed)
-        };
-        let digest = (!body.bytes.is_empty()).then(|| digest(&body.bytes));
-        Ok(Self { body, packed, digest })
-    }
-
-    fn bytes(&self) -> Option<&[u8]> {
-        let bytes = self.packed.as_deref().unwrap_or(&self.body.bytes);
-        (!bytes.is_empty()).then_some(bytes)
-    }
-
-    fn digest(&self) -> Option<&[u8]> {
-        self.digest.as_ref().map(AsRef::as_ref)
-    }
-}
-
 /// Says of a recording what its log holds; nothing of a capture that is written as a whole.
 fn say_of_log(db: &Connection, state: LogState) -> rusqlite::Result<()> {
     let mut update = db.prepare_cached("UPDATE meta SET value = ?1 WHERE key = ?2")?;
@@ -525,39 +492,10 @@ fn text_or_blob(bytes: &[u8]) -> ToSqlOutput<'_> {
     })
 }
 
-/// What tells one file from another of the same name.
-type FileIdentity = (u64, u64);
-
-/// The identity of the file that has this name; `None` if there is none. Where the system has no such thing, all files
-/// are alike.
-fn identity(path: &Path) -> Option<FileIdentity> {
-    let found = fs::metadata(path).ok()?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt as _;
-        Some((found.dev(), found.ino()))
-    }
-    #[cfg(not(unix))]
-    Some((0, u64::from(!found.is_file())))
-}
-
-/// Removes a capture that is of no use, with what SQLite keeps beside it.
-fn discard(path: &Path) {
-    beside::remove(path);
-    for suffix in ["", "-wal", "-shm", "-journal"] {
-        let mut name = path.as_os_str().to_owned();
-        name.push(suffix);
-        match fs::remove_file(&name) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                tracing::warn!(file = %Path::new(&name).display(), %error, "a useless file can't be removed");
-            }
-            _ => {}
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use jiff::Timestamp;
 
     use super::*;
