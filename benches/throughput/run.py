@@ -9,6 +9,7 @@ wrk, the booking system (nginx answering C2 with a quote of about 5 KB), and the
 compared within one run only.
 
     load       `--connections` connections as fast as they go, round by round
+    steady     about `--rate` requests a second to Umpire: how far verdicts are behind when the load stops
     quiet      one connection to each, a hundred requests a second, in turn: what a proxy adds to the latency
     stream     when the first byte of an answer of 100 MB arrives
 
@@ -60,6 +61,9 @@ def messages(origin):
         if found and entry["request"]["method"] == "PUT" and entry["response"]["status"] == 200:
             request = entry["request"]["postData"]["text"]
             answer = entry["response"]["content"]["text"].replace(found[1], "$1")
+            # Traffic that is right: the places are held for an hour from now on.
+            expires = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
+            answer = re.sub(r'("leaseExpires": ?)"[^"]*"', rf'\1"{expires}"', answer)
             swap = lambda text: text.replace("https://sandbox.example", origin)
             return swap(request), swap(answer)
     sys.exit("captures/golden.har holds no C2")
@@ -212,6 +216,7 @@ def main():
     parser.add_argument("--seconds", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--connections", type=int, default=32)
+    parser.add_argument("--rate", type=int, default=5_000)
     parser.add_argument("--umpire", default=str(ROOT / "target/release/umpire"))
     parser.add_argument("--mitmdump", default="mitmdump")
     parser.add_argument("--lint-http", default="lint-http")
@@ -254,9 +259,9 @@ def main():
         print(f"PUT of {len(request)} bytes, answers of about {len(answer) + 34} bytes")
         rates, answered = {}, 0
 
-        def run(label, name, port, connections, seconds):
+        def run(label, name, port, connections, seconds, script=lua):
             nonlocal answered
-            rate, count, p50, p99 = wrk(folder, port, seconds, connections, lua)
+            rate, count, p50, p99 = wrk(folder, port, seconds, connections, script)
             answered += count if name == "umpire" else 0
             print(f"{label:8} {name:9} {rate:9.0f} requests/s   p50 {p50:>8}   p99 {p99:>8}", flush=True)
             return rate
@@ -276,6 +281,9 @@ def main():
             print(f"stream: first byte of {LARGE // 1_000_000} MB after {first_byte(port):.1f} ms  {name}")
         answered += 5
         settle()
+        paused = lua + f"\nfunction delay() return {max(1, options.connections * 1000 // options.rate)} end\n"
+        run("steady", "umpire", UMPIRE, options.connections, 2 * options.seconds, paused)
+        print(f"         all judged {settle():.1f} s after the load had stopped")
         for number in range(options.rounds):
             for name, port in everybody:
                 rate = run(f"load {number + 1}", name, port, options.connections, options.seconds)
