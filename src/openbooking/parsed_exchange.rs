@@ -122,11 +122,13 @@ impl ParsedExchange {
         }
         let mut response = response;
         let is_of_booking_api = speaks_booking || [&request, &response].into_iter().any(is_linked_data);
-        if uuid_segment.is_some()
-            && !is_of_booking_api
-            && (!known_base.is_empty() && !is_below(exchange.path(), known_base)
-                || stage == Stage::OrderStatus && (order_uuid.is_none() || is_html(&exchange)))
-        {
+        let is_elsewhere = !is_below(exchange.path(), known_base);
+        let is_foreign = match stage {
+            Stage::OrderStatus => !known_base.is_empty() || order_uuid.is_none() || is_html(&exchange),
+            // What has no content might be either.
+            _ => !known_base.is_empty() && request.json().is_some(),
+        };
+        if uuid_segment.is_some() && !is_of_booking_api && is_elsewhere && is_foreign {
             // Another API of the same host, or a page of the web, has such paths too.
             (endpoint, stage, base_path, uuid_segment, order_uuid) =
                 (Endpoint::Outside, Stage::Other, String::new(), None, None);
@@ -295,6 +297,12 @@ mod tests {
         assert_eq!(parsed("PUT", &shop, JSON, "{\"@type\": \"Order\"}", Some("/api")).1, Stage::B);
         assert_eq!(parsed("PUT", &shop, media_type::BOOKING_V1, "{}", Some("/api")).1, Stage::B);
         assert_eq!(parsed("GET", &shop, JSON, "{\"id\": 1}", None).1, Stage::OrderStatus);
+        assert_eq!(parsed("GET", "/api/orders/12345", JSON, "{\"id\": 1}", Some("/api")).1, Stage::OrderStatus);
+        assert_eq!(
+            parsed("GET", &format!("/api/orders/{UUID}"), "text/html", "<p>", Some("/api")).1,
+            Stage::OrderStatus
+        );
+        assert_eq!(parsed("DELETE", &shop, "text/plain", "", Some("/api")).1, Stage::OrderDelete);
         assert_eq!(parsed("PUT", &format!("/api/orders/{UUID}"), JSON, "{}", Some("/api")).1, Stage::B);
     }
 }
