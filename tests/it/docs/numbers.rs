@@ -64,7 +64,7 @@ const DEFINED: [(&str, &str, &[&str]); 54] = [
     ("docs/wire.md", "gets the body after a second", &["CONTINUE: Duration = Duration::from_secs(1);"]),
     ("docs/wire.md", "A short body (64 KiB)", &["GATHER: usize = 64 * 1024;"]),
     ("docs/wire.md", "within 5 ms", &["BODY_COALESCE_WAIT: Duration = Duration::from_millis(5);"]),
-    ("docs/wire.md", "up to 1 MiB of the rest", &["(Duration::from_secs(2), 1024 * 1024);"]),
+    ("docs/wire.md", "up to 1 MiB of it is read", &["(Duration::from_secs(2), 1024 * 1024);"]),
     ("docs/wire.md", "share a connection, 100 at a time", &["STREAMS: usize = 100;"]),
     ("docs/wire.md", "a window of 256 KiB", &["WINDOW: u32 = 256 * 1024;"]),
     ("docs/wire.md", "takes back 100 more requests", &["RESETS: u32 = 100;"]),
