@@ -90,8 +90,7 @@ fn normal_path(path: &str) -> Cow<'_, str> {
     for segment in path.split('/') {
         match segment {
             "." => {}
-            ".." if segments.len() > 1 => drop(segments.pop()),
-            ".." => {}
+            ".." => segments.truncate(segments.len().saturating_sub(1).max(1)),
             segment => segments.push(segment),
         }
     }
