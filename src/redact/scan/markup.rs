@@ -173,17 +173,14 @@ impl Scan<'_> {
             return Some(Attribute { value: name.end..name.end, end: name.end, name });
         }
         let start = self.behind_space(equals + 1);
-        let run = |start: usize, within: &dyn Fn(u8) -> bool| {
-            let rest = self.text.get(start..).unwrap_or_default();
-            start..start + rest.iter().take(REACH).take_while(|byte| within(**byte)).count()
-        };
+        // However long it is: a part of a secret is one, too.
         Some(match self.byte(start) {
             Some(sign @ (b'"' | b'\'')) => {
-                let value = run(start + 1, &|byte| byte != sign);
+                let value = start + 1..start + 1 + self.run(start + 1, |byte| byte != sign);
                 Attribute { name, end: value.end + 1, value }
             }
             _ => {
-                let value = run(start.min(self.text.len()), &|byte| byte > b' ' && byte != b'>');
+                let value = start..start + self.run(start, |byte| byte > b' ' && byte != b'>');
                 Attribute { name, end: value.end, value }
             }
         })

@@ -17,22 +17,23 @@ impl Scan<'_> {
     /// What stands in the lines below `name:`, further to the right than the name does. The name begins at `name`, the rest
     /// of its line at `start`. False if its value stands in its own line.
     pub(super) fn block(&mut self, name: usize, start: usize) -> bool {
-        let (text, is_json) = (self.text, self.is_json);
-        let head = start..start + self.run(start, |byte| byte != b'\n');
-        let is_scalar = match text[head.clone()].trim_ascii() {
+        let text = self.text;
+        // Most names have their value behind them: the rest of their line is not looked at.
+        let indicator = start + self.run(start, |byte| b"|>+-123456789 \t\r".contains(&byte));
+        if self.is_json || self.byte(indicator).is_some_and(|byte| byte != b'\n') {
+            return false;
+        }
+        let is_scalar = match text[start..indicator].trim_ascii() {
             [] => false,
             [b'|' | b'>', rest @ ..] if rest.iter().all(|byte| b"+-123456789".contains(byte)) => true,
             _ => return false,
         };
-        if is_json {
-            return false;
-        }
         let line = memchr::memrchr(b'\n', &text[..name]).map_or(0, |end| end + 1);
         let indent = |line: usize| self.run(line, |byte| byte == b' ');
         let column = name - line;
         let mut block: Option<Range<usize>> = None;
         let mut items = Vec::new();
-        let mut at = head.end + 1;
+        let mut at = indicator + 1;
         while at < text.len() {
             let end = at + self.run(at, |byte| byte != b'\n');
             let from = at + indent(at);

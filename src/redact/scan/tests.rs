@@ -338,6 +338,14 @@ fn markup() {
 }
 
 #[test]
+fn a_value_in_markup_is_replaced_whole_however_long_it_is() {
+    let long = "ab ".repeat(5_000);
+    for tag in ["<input name=\"SAMLResponse\" value=", "<input type=password value=", "<x name='password' value="] {
+        assert_eq!(shown(&format!("{tag}\"{long}\"/>")), format!("{tag}\"#\"/>"));
+    }
+}
+
+#[test]
 fn multipart_forms() {
     let form = |name: &str, value: &str| {
         format!(
@@ -583,6 +591,7 @@ fn no_text_takes_long() {
         "token: |\n ",
         "tokens:\n- ",
         "('token', '",
+        "{token: ab},",
         "/ghp_",
         "--token ",
         "cookie: a=b;",
