@@ -121,15 +121,10 @@ impl ParsedExchange {
             stage = Stage::BAfterP;
         }
         let mut response = response;
-        let is_of_booking_api = speaks_booking || [&request, &response].into_iter().any(is_linked_data);
-        let is_elsewhere = !is_below(exchange.path(), known_base);
-        let is_foreign = match stage {
-            Stage::OrderStatus => !known_base.is_empty() || order_uuid.is_none() || is_html(&exchange),
-            // What has no content might be either.
-            _ => !known_base.is_empty() && request.json().is_some(),
-        };
-        if uuid_segment.is_some() && !is_of_booking_api && is_elsewhere && is_foreign {
-            // Another API of the same host, or a page of the web, has such paths too.
+        let is_foreign = uuid_segment.is_some()
+            && !(speaks_booking || is_linked_data(&request) || is_linked_data(&response))
+            && is_foreign_call(&exchange, stage, order_uuid.is_some(), &request, known_base);
+        if is_foreign {
             (endpoint, stage, base_path, uuid_segment, order_uuid) =
                 (Endpoint::Outside, Stage::Other, String::new(), None, None);
         }
@@ -194,6 +189,24 @@ impl ParsedExchange {
 /// B-after-P is told from B by the orderProposalVersion in its body.
 fn completes_proposal(request: &ParsedBody) -> bool {
     request.json().is_some_and(|document| document.root().get("orderProposalVersion").is_some())
+}
+
+/// True for a call that another API of the same host has at such a path, or a page of the web. Nothing in it says that it is one
+/// of the booking API.
+fn is_foreign_call(
+    exchange: &Exchange,
+    stage: Stage,
+    names_order: bool,
+    request: &ParsedBody,
+    known_base: &str,
+) -> bool {
+    let is_known = !known_base.is_empty();
+    let may_be = match stage {
+        Stage::OrderStatus => is_known || !names_order || is_html(exchange),
+        // What has no content might be either.
+        _ => is_known && request.json().is_some(),
+    };
+    may_be && !is_below(exchange.path(), known_base)
 }
 
 /// True for JSON that says of what type it is, as all messages of the booking API do.

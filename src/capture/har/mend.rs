@@ -4,7 +4,8 @@
 //!
 //! What programs write that don't ask a JSON library: half of a surrogate pair (legal JSON, RFC 8259 section 8.2, that no Rust
 //! string can hold), commas before a closing bracket, control characters within strings, escapes that are none, NaN and
-//! Infinity, bytes that are no UTF-8; numbers that are larger than any double (legal JSON, RFC 8259 section 6). The structure has been followed by `skim` before: brackets match, strings end.
+//! Infinity, bytes that are no UTF-8; numbers that are larger than any double (legal JSON, RFC 8259 section 6). The structure has
+//! been followed by [`JsonScanner`](super::json_scanner) before: brackets match, strings end.
 
 use std::borrow::Cow;
 
