@@ -8,13 +8,14 @@
 //! Only values change: names, structure and every other byte stay, and so do the lengths that were on the wire. So a
 //! redacted exchange gives the same verdicts as the original. Redacting twice changes nothing more.
 
+mod byte_finder;
 mod challenge;
 mod content;
 mod cookies;
 mod credentials;
 mod level;
 mod personal;
-mod places;
+
 mod scan;
 mod seen;
 mod views;

@@ -29,7 +29,7 @@ use std::ops::Range;
 use aho_corasick::{AhoCorasick, MatchKind};
 use memchr::memmem;
 
-use super::places::Places;
+use super::byte_finder::ByteFinder;
 use super::views::{self, DecodedPart};
 use super::{Fingerprinter, credentials};
 use crate::redact::RedactError;
@@ -185,8 +185,8 @@ impl<'t> Scan<'t> {
     }
 
     fn names(&mut self) {
-        let (mut at, mut places) = (0, Places::new(self.text, is_telling));
-        while let Some(here) = places.next(at) {
+        let (mut at, mut finder) = (0, ByteFinder::new(self.text, is_telling));
+        while let Some(here) = finder.next(at) {
             match self.text[here] {
                 b':' => {
                     self.user_info(here);

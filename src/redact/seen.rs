@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
-use super::places::Places;
+use super::byte_finder::ByteFinder;
 
 /// Bytes of the end of a form that find it.
 const KEY: usize = 8;
@@ -138,8 +138,8 @@ impl KnownSecrets {
         }
         let mut clean = Vec::new();
         let mut copied = 0;
-        let (mut at, mut places) = (0, Places::new(text, is_of_form));
-        while let Some(run) = places.next_run(at, SHORTEST.0) {
+        let (mut at, mut finder) = (0, ByteFinder::new(text, is_of_form));
+        while let Some(run) = finder.next_run(at, SHORTEST.0) {
             for end in run.start + SHORTEST.0..=run.end {
                 if let Some(form) = self.form_that_ends(text, end, copied) {
                     clean.extend_from_slice(&text[copied..end - form.text.len()]);

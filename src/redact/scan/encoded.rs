@@ -8,8 +8,8 @@ use base64::Engine as _;
 use base64::alphabet::{Alphabet, STANDARD, URL_SAFE};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
+use super::super::byte_finder::ByteFinder;
 use super::super::content;
-use super::super::places::Places;
 use super::edits::{Replacement, SecretEdit};
 use super::{MOST_LEVELS, Scan, ScanContext};
 
@@ -92,8 +92,8 @@ impl Scan<'_> {
         if self.context.level >= MOST_LEVELS {
             return;
         }
-        let (mut at, mut places) = (0, Places::new(self.text, is_base64));
-        while let Some(run) = places.next_run(at, SHORTEST) {
+        let (mut at, mut finder) = (0, ByteFinder::new(self.text, is_base64));
+        while let Some(run) = finder.next_run(at, SHORTEST) {
             at = self.encoded_run(run);
         }
     }

@@ -77,12 +77,17 @@ fn normal_path(path: &str) -> Cow<'_, str> {
     let mut plain = Vec::with_capacity(path.len());
     let mut rest = path.as_bytes();
     while let [first, after @ ..] = rest {
-        match escaped(*first, after) {
-            Some(byte) if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) => plain.push(byte),
-            Some(_) => plain.extend([b'%', after[0].to_ascii_uppercase(), after[1].to_ascii_uppercase()]),
-            None => plain.push(*first),
+        let Some(byte) = escaped(*first, after) else {
+            plain.push(*first);
+            rest = after;
+            continue;
+        };
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            plain.push(byte);
+        } else {
+            plain.extend([b'%', after[0].to_ascii_uppercase(), after[1].to_ascii_uppercase()]);
         }
-        rest = if escaped(*first, after).is_some() { &after[2..] } else { after };
+        rest = &after[2..];
     }
     let plain = String::from_utf8_lossy(&plain);
     let (path, behind) = plain.split_at(plain.find(['?', '#']).unwrap_or(plain.len()));

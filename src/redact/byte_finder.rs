@@ -10,7 +10,7 @@ use std::ops::Range;
 const BLOCK: usize = 64;
 
 /// Finds bytes of a kind, or runs of them, from the beginning of a text to its end.
-pub(super) struct Places<'t, F> {
+pub(super) struct ByteFinder<'t, F> {
     text: &'t [u8],
     is_one: F,
     /// Where the block begins that was looked at last, and which of its bytes are of the kind, the first one's bit the lowest.
@@ -18,7 +18,7 @@ pub(super) struct Places<'t, F> {
     bits: u64,
 }
 
-impl<'t, F: Fn(u8) -> bool> Places<'t, F> {
+impl<'t, F: Fn(u8) -> bool> ByteFinder<'t, F> {
     /// Of the bytes that the test holds for. It is asked of zero bytes behind the end too, and must not hold for them.
     pub(super) fn new(text: &'t [u8], is_one: F) -> Self {
         let bits = bits(text, 0, &is_one);
@@ -142,16 +142,16 @@ mod tests {
                 lengths.iter().flat_map(|&(ones, others)| [vec![b'x'; ones], vec![b'-'; others]].concat()).collect();
             let is_one = |byte| byte == b'x';
 
-            let (mut places, mut at, mut found) = (Places::new(&text, is_one), from, Vec::new());
-            while let Some(place) = places.next(at) {
+            let (mut finder, mut at, mut found) = (ByteFinder::new(&text, is_one), from, Vec::new());
+            while let Some(place) = finder.next(at) {
                 found.push(place);
                 at = place + 1;
             }
             let expected: Vec<usize> = (from..text.len()).filter(|&at| text[at] == b'x').collect();
             prop_assert_eq!(found, expected);
 
-            let (mut places, mut at, mut found) = (Places::new(&text, is_one), from, Vec::new());
-            while let Some(run) = places.next_run(at, least) {
+            let (mut finder, mut at, mut found) = (ByteFinder::new(&text, is_one), from, Vec::new());
+            while let Some(run) = finder.next_run(at, least) {
                 at = run.end;
                 found.push(run);
             }
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_text_may_be_empty() {
-        let mut places = Places::new(b"", |byte| byte == b'x');
-        assert_eq!((places.next(0), places.next_run(0, 1)), (None, None));
+        let mut finder = ByteFinder::new(b"", |byte| byte == b'x');
+        assert_eq!((finder.next(0), finder.next_run(0, 1)), (None, None));
     }
 }
