@@ -15,7 +15,6 @@ mod cookies;
 mod credentials;
 mod level;
 mod personal;
-
 mod scan;
 mod seen;
 mod views;

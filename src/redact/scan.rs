@@ -12,6 +12,8 @@
 //! other byte stays. A text without secrets is not copied.
 
 mod assignments;
+#[cfg(test)]
+mod bounds;
 mod edits;
 mod encoded;
 mod forms;
