@@ -525,6 +525,24 @@ fn a_terminal_that_is_resized_all_the_time_shows_the_screen() {
 }
 
 #[test]
+fn a_key_that_comes_with_a_change_of_the_size_is_read_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    recording(folder.path());
+    let mut terminal = Terminal::run(folder.path(), "exec umpire view a.db");
+    terminal.until("look-for-me");
+    for step in 0..100 {
+        terminal.resize(100 + step % 2, 30);
+        terminal.press("?");
+        terminal.until("closes");
+        // Away with the help, and all that was below it.
+        terminal.press(" \x0c");
+        terminal.until("look-for-me");
+    }
+    terminal.press("q");
+    assert!(terminal.end().success());
+}
+
+#[test]
 fn a_terminal_that_can_not_move_its_cursor_gets_plain_lines() {
     let folder = tempfile::tempdir().unwrap();
     recording(folder.path());
