@@ -65,6 +65,9 @@ pub(super) fn run(arguments: SandboxArgs) -> anyhow::Result<Exit> {
         let told = print(|out| {
             out.line(safe_format!("A booking system in memory. Base URI: {base_uri}"))?;
             out.line(safe_format!("Dataset site: {}", sandbox.dataset_site()))?;
+            if !bound.ip().is_loopback() {
+                out.line(safe_format!("Open to everybody who reaches this machine; it holds nothing but test data"))?;
+            }
             for misbehaviour in misbehaviours.iter() {
                 out.line(safe_format!("Misbehaves: {} ({})", misbehaviour.name(), misbehaviour.describe()))?;
             }

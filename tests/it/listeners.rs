@@ -285,6 +285,7 @@ fn a_sandbox_on_all_addresses_leads_back_to_itself() {
     let mut line = String::new();
     let mut out = BufReader::new(sandbox.stdout.take().unwrap());
     out.read_line(&mut line).unwrap();
+    let warns = out.by_ref().lines().take(2).any(|line| line.unwrap().contains("Open to everybody"));
     let base = line.trim().rsplit(' ').next().unwrap().to_owned();
     let authority = base.split('/').nth(2).unwrap();
     let get = format!("GET /feeds/scheduled-sessions HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n");
@@ -293,4 +294,5 @@ fn a_sandbox_on_all_addresses_leads_back_to_itself() {
     sandbox.wait().unwrap();
     assert!(answer.starts_with("HTTP/1.1 200 ") && !answer.contains("0.0.0.0"), "{answer}");
     assert!(answer.contains(&format!("http://{authority}/feeds/")), "{answer}");
+    assert!(warns, "nothing says that it is open");
 }
