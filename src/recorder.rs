@@ -44,7 +44,8 @@ pub(crate) use links::BypassLinkDetector;
 /// committed at once.
 pub(crate) const COMMIT_EVERY: Duration = Duration::from_millis(200);
 
-/// So many exchanges wait when the recorder lags behind the traffic: bodies are compressed in less time then.
+/// So many exchanges wait when the recorder lags behind the traffic: bodies are compressed in less time then, and the judge gives
+/// way.
 const LAG: usize = 128;
 
 /// What was recorded and judged in a run, and what was not.
@@ -192,6 +193,7 @@ impl RecordLoop {
             let next = self.intake.try_next().or_else(|| {
                 commit(&mut self.capture_guard, &mut self.backlog);
                 self.committed = Instant::now();
+                self.backlog.recorder_lags(false);
                 self.intake.blocking_next()
             });
             let Some(exchange) = next.map(QueuedExchange::release) else { break };
@@ -199,11 +201,13 @@ impl RecordLoop {
             #[cfg(test)]
             panics::inject("recorder", &exchange.request.target);
             let exchange = Arc::new(self.redactor.redact(exchange));
-            self.capture_guard.lags(self.intake.waiting() >= LAG);
+            let lags = self.intake.waiting() >= LAG;
+            self.capture_guard.lags(lags);
             let recorded = self.capture_guard.record(&exchange);
             self.at_hand = false;
             let appended = recorded.filter(|recorded| recorded.appended).and_then(|_| self.capture_guard.last());
             let index = recorded.map(|recorded| recorded.index);
+            self.backlog.recorder_lags(lags && appended.is_some());
             if self.backlog.put((exchange, index), appended) == Err(JudgeIsGone) {
                 self.capture_guard.judge_is_gone();
             }

@@ -5,6 +5,7 @@
 //!     └─ full ─► appended rows ─► committed ─► stretches ─► read back from the capture ─┘
 //! ```
 //!
+//! While the recorder lags behind the traffic, the judge takes one exchange every [`PACE`]: traffic and recording go first.
 //! So recording never waits for the judge, and what waits takes no memory. What can't be read back, because nothing is
 //! recorded, waits in memory, and then the recorder waits for room.
 
@@ -24,6 +25,9 @@ const QUEUED_BYTES: usize = 64 << 20;
 
 /// Most exchanges of a stretch that are taken at once.
 const BATCH: u64 = 256;
+
+/// How long the judge waits for each exchange while the recorder lags: a few percent of a processor, so that it is never silent.
+const PACE: Duration = Duration::from_millis(5);
 
 /// An exchange, and its index in the recording if there is one.
 pub(super) type ToJudge = (Arc<Exchange>, Option<u64>);
@@ -77,6 +81,8 @@ struct QueueState {
     at_hand: u64,
     /// Exchanges of the recording, as far as it is known.
     recorded: u64,
+    /// The recorder lags behind the traffic.
+    recorder_lags: bool,
 }
 
 impl QueueState {
@@ -111,6 +117,8 @@ pub(super) struct JudgeQueue {
     shared: Arc<QueueShared>,
     /// What waits and was appended, but not committed yet.
     appended: Vec<RowRange>,
+    /// What the judge knows of it.
+    recorder_lags: bool,
 }
 
 /// The judge's end.
@@ -140,7 +148,8 @@ fn bytes((exchange, _): &ToJudge) -> usize {
 /// Both ends, with nothing between them.
 pub(super) fn judge_queue() -> (JudgeQueue, JudgeQueueReceiver) {
     let shared = Arc::<QueueShared>::default();
-    (JudgeQueue { shared: Arc::clone(&shared), appended: Vec::new() }, JudgeQueueReceiver(shared))
+    let queue = JudgeQueue { shared: Arc::clone(&shared), appended: Vec::new(), recorder_lags: false };
+    (queue, JudgeQueueReceiver(shared))
 }
 
 impl JudgeQueue {
@@ -187,6 +196,16 @@ impl JudgeQueue {
         Ok(())
     }
 
+    /// The recorder lags behind the traffic, or no longer does. Not to be said where nothing is appended: the recorder would wait
+    /// for a judge that waits for it.
+    pub(super) fn recorder_lags(&mut self, lags: bool) {
+        if self.recorder_lags != lags {
+            self.recorder_lags = lags;
+            self.shared.state().recorder_lags = lags;
+            self.shared.changed.notify_all();
+        }
+    }
+
     /// What was appended is on disk.
     pub(super) fn committed(&mut self) {
         if !self.appended.is_empty() {
@@ -225,6 +244,11 @@ impl JudgeQueueReceiver {
     pub(super) fn next(&self, patience: Option<Duration>) -> Option<NextToJudge> {
         let mut state = self.0.state();
         state.finish_at_hand();
+        let gives_way = |state: &mut QueueState| state.recorder_lags && !state.ended;
+        if gives_way(&mut state) {
+            let waited = self.0.changed.wait_timeout_while(state, PACE, gives_way);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
         loop {
             if let Some(next) = state.queue.pop_front() {
                 state.bytes = state.bytes.saturating_sub(bytes(&next));
@@ -232,13 +256,15 @@ impl JudgeQueueReceiver {
                 self.0.changed.notify_all();
                 return Some(NextToJudge::Exchange(next));
             }
+            let lags = gives_way(&mut state);
             if let Some(first) = state.stretches.front_mut() {
                 let mut taken = first.clone();
-                if first.count > BATCH {
-                    taken.count = BATCH;
-                    first.row += BATCH;
-                    first.index += BATCH;
-                    first.count -= BATCH;
+                let most = if lags { 1 } else { BATCH };
+                if first.count > most {
+                    taken.count = most;
+                    first.row += most;
+                    first.index += most;
+                    first.count -= most;
                 } else {
                     state.stretches.pop_front();
                 }
@@ -361,6 +387,38 @@ mod tests {
         assert!(waiting.progress().1 > Duration::ZERO, "the others still wait");
         assert_eq!(indexes(&waiting).len(), QUEUED);
         assert_eq!(waiting.progress(), (QUEUED as u64, Duration::ZERO));
+    }
+
+    #[test]
+    fn while_the_recorder_lags_the_judge_takes_one_at_a_time_and_waits_for_each() {
+        let (mut backlog, waiting) = judge_queue();
+        for index in 0..2 * QUEUED as u64 {
+            assert_eq!(backlog.put(exchange(index), Some((Path::new("run.db"), index))), Ok(()));
+        }
+        backlog.committed();
+        // The largest number of them that come together.
+        let take = |mut left: u64| {
+            let mut most = 0;
+            while left > 0 {
+                let count = waiting.next(None).unwrap().count();
+                (most, left) = (most.max(count), left - count);
+            }
+            most
+        };
+        let rest = QUEUED as u64 - 3;
+        for (of, together) in [("memory", 1), ("disk", rest)] {
+            backlog.recorder_lags(true);
+            let begun = Instant::now();
+            assert_eq!(take(3), 1, "{of}");
+            assert!(begun.elapsed() >= 3 * PACE, "{of}: {:?}", begun.elapsed());
+            backlog.recorder_lags(false);
+            assert_eq!(take(rest), together, "{of}");
+        }
+        // At the end nobody waits for it any more.
+        assert_eq!(backlog.put(exchange(999), Some((Path::new("run.db"), 999))), Ok(()));
+        backlog.recorder_lags(true);
+        drop(backlog);
+        assert!(matches!(waiting.next(None), Some(NextToJudge::Exchange(_))) && waiting.next(None).is_none());
     }
 
     #[test]
