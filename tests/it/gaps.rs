@@ -62,7 +62,7 @@ fn judge(exchanges: Vec<Exchange>) -> Said {
 /// A way in which an entry lacks something.
 type Gap = (&'static str, fn(&mut Value));
 
-const GAPS: [Gap; 11] = [
+const GAPS: [Gap; 15] = [
     ("no text of the answer, size -1", |entry| {
         without_text(&mut entry["response"]["content"], Some(-1));
         entry["response"]["bodySize"] = json!(-1);
@@ -108,7 +108,41 @@ const GAPS: [Gap; 11] = [
     }),
     ("no response", |entry| entry["response"] = Value::Null),
     ("status 0", |entry| entry["response"] = json!({ "status": 0 })),
+    ("the text of the answer is cut off, and a length is in its header", |entry| {
+        let length = cut_text(&mut entry["response"]["content"]);
+        entry["response"]["bodySize"] = json!(-1);
+        push_length(&mut entry["response"], length);
+    }),
+    ("the text of the request is cut off, and its size is not", |entry| {
+        let length = cut_text(&mut entry["request"]["postData"]);
+        if length > 0 {
+            entry["request"]["bodySize"] = json!(length);
+        }
+    }),
+    ("something stands in the place of the texts, and their lengths are in their headers", |entry| {
+        for (message, content) in [("request", "postData"), ("response", "content")] {
+            let length = without_text(&mut entry[message][content], None);
+            if length > 0 {
+                entry[message][content]["text"] = json!("REDACTED");
+                push_length(&mut entry[message], length);
+            }
+        }
+    }),
+    ("one header field of the answer", |entry| {
+        if entry["response"]["content"]["mimeType"].as_str().is_some_and(|media_type| media_type.contains("json")) {
+            entry["response"]["headers"] = json!([{ "name": "Server", "value": "nginx" }]);
+        }
+    }),
 ];
+
+/// Takes away the second half of a text, and says that nothing is known of its size; its length before.
+fn cut_text(content: &mut Value) -> usize {
+    let Some(text) = content["text"].as_str().map(str::to_owned) else { return 0 };
+    without_text(content, None);
+    let half = (0..=text.len() / 2).rev().find(|&at| text.is_char_boundary(at)).unwrap_or_default();
+    content["text"] = json!(text[..half]);
+    text.len()
+}
 
 fn remove(object: &mut Value, key: &str) -> Option<Value> {
     object.as_object_mut()?.remove(key)

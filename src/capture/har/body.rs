@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 
-use super::text::{from_base64, looks_cut_off};
+use super::text::{from_base64, is_cut_off};
 
 use super::{BodyExtra, from_fields, to_fields};
 use crate::capture::{end_from_name, end_name};
@@ -126,14 +126,31 @@ pub(in crate::capture) fn restore_own(found: EntryBody<'_>, extra: BodyExtra) ->
 /// The body of an entry that another program wrote. One that isn't in the file, or not whole, is marked as such, so that
 /// nobody judges it.
 pub(in crate::capture) fn restore_foreign(found: EntryBody<'_>) -> Body {
-    let EntryBody { content, binary, size, wire_size, headers, .. } = &found;
+    let EntryBody { content, binary, headers, .. } = &found;
     let Some(content) = content.clone().filter(|content| !content.is_empty()) else { return without_text(&found) };
-    // Sizes are often counted otherwise (characters, another charset): only a text that is no JSON either is cut off.
-    if size.is_some_and(|size| size > content.len() as u64) && looks_cut_off(&content) {
-        let length = (*size).max(*wire_size).unwrap_or_default();
-        return Body { length, ..Body::ended(content, BodyEnd::Truncated) };
+    match longer(&found, &content) {
+        // Sizes are often counted otherwise (characters, another charset): only a text that is no JSON either is cut off.
+        Some(length) if is_cut_off(&content, headers) => Body { length, ..Body::ended(content, BodyEnd::Truncated) },
+        _ => Body::complete(coded(content, *binary, headers)),
     }
-    Body::complete(coded(content, *binary, headers))
+}
+
+/// The length of a body, where something says that it is longer than its text.
+fn longer(found: &EntryBody<'_>, content: &Bytes) -> Option<u64> {
+    let EntryBody { size, wire_size, headers, .. } = found;
+    let (kept, said) = (content.len() as u64, content_length(headers));
+    let is_coded = !codings(headers).is_empty();
+    if said == Some(kept) && !is_coded {
+        return None;
+    }
+    // Coded, a short text takes somewhat more room than plain.
+    let most_coded = if is_coded { kept + kept / 1000 + 64 } else { kept };
+    let on_wire = [*wire_size, said].into_iter().flatten().max().filter(|&length| length > most_coded);
+    (*size).filter(|&size| size > kept).max(on_wire)
+}
+
+fn content_length(headers: &Headers) -> Option<u64> {
+    headers.get("content-length").and_then(|length| length.trim().parse().ok())
 }
 
 /// The body of a message of which there is no text: there was none, or it isn't in the file. Sizes of -1 mean unknown, and so
@@ -143,7 +160,7 @@ fn without_text(found: &EntryBody<'_>) -> Body {
     if *without_text == WithoutText::Bodyless {
         return Body::empty();
     }
-    let said = headers.get("content-length").and_then(|length| length.trim().parse::<u64>().ok());
+    let said = content_length(headers);
     let length = [*size, *wire_size, said].into_iter().flatten().max();
     let is_empty = match length {
         Some(1..) => false,
@@ -195,6 +212,46 @@ mod tests {
         assert_eq!((cut.end, cut.length), (BodyEnd::Truncated, 50));
         let whole = restore_foreign(EntryBody { size: Some(50), ..found("{\"a\": [1]}", &headers) });
         assert_eq!(whole.end, BodyEnd::Complete);
+    }
+
+    #[test]
+    fn a_text_is_cut_off_where_anything_says_that_the_body_is_longer() {
+        const CUT: &str = "{\"a\": [1, ";
+        const GZIP: (&str, &str) = ("Content-Encoding", "gzip");
+        const FORM: (&str, &str) = ("Content-Type", "application/x-www-form-urlencoded");
+        // Size of the content, size on the wire, Content-Length, another field, the text, the length if it was cut off.
+        for (size, wire_size, said, field, text, expected) in [
+            (None, None, None, None, CUT, None),
+            (None, Some(50), None, None, CUT, Some(50)),
+            (None, None, Some("50"), None, CUT, Some(50)),
+            (Some(10), None, Some("50"), None, CUT, Some(50)),
+            (Some(0), Some(0), Some("50"), None, CUT, Some(50)),
+            (Some(10), Some(10), Some("10"), None, CUT, None),
+            (None, None, Some("many"), None, CUT, None),
+            // The message itself says how long it is: what a program counts beside that, such as header fields, is something else.
+            (None, Some(300), Some("10"), None, CUT, None),
+            // Coded bytes are others than those of the text.
+            (None, None, Some("40"), Some(GZIP), CUT, None),
+            (None, None, Some("400"), Some(GZIP), CUT, Some(400)),
+            (Some(50), None, Some("40"), Some(GZIP), CUT, Some(50)),
+            (Some(10), Some(40), Some("10"), Some(GZIP), CUT, None),
+            // What parses whole is whole.
+            (Some(50), Some(50), Some("50"), None, "{\"a\": [1]}", None),
+            // What stands in the place of a body.
+            (None, None, Some("974"), None, "REDACTED", Some(974)),
+            (Some(974), None, None, None, "<omitted>", Some(974)),
+            (Some(974), None, None, None, "\"REDACTED\"", Some(974)),
+            (Some(974), None, None, None, "null", Some(974)),
+            // What is no JSON, however long it is.
+            (Some(974), None, None, None, "<!DOCTYPE html><html>", None),
+            (Some(974), None, None, None, " <HTML lang=en>", None),
+            (None, None, Some("974"), Some(FORM), "client_id=REDACTED", None),
+        ] {
+            let headers: Headers = said.map(|said| ("Content-Length", said)).into_iter().chain(field).collect();
+            let body = restore_foreign(EntryBody { size, wire_size, ..found(text, &headers) });
+            let cut = (body.end == BodyEnd::Truncated).then_some(body.length);
+            assert_eq!(cut, expected, "{size:?} {wire_size:?} {said:?} {field:?} {text}");
+        }
     }
 
     #[test]

@@ -235,12 +235,17 @@ fn request_of(
     }
     let PostData { mime_type, text, encoding, params } = part.post_data.object().unwrap_or_default();
     let mime_type = mime_type.text().unwrap_or_default();
+    let version = Version::from_name(&part.version.text().unwrap_or_default());
     let headers = if let Some(extra) = &extra {
         own_headers(part.headers, extra.request_headers_omitted.as_deref(), notes)
     } else {
-        let whose = "request";
-        let message =
-            MessageParts { whose, mime_type: &mime_type, omitted: facts.omitted(), lists_host: facts.of_browser };
+        let message = MessageParts {
+            whose: "request",
+            mime_type: &mime_type,
+            omitted: facts.omitted(),
+            lists_host: facts.of_browser,
+            needs_host: version == Version::Http11,
+        };
         headers_of(part.headers, message, notes)
     };
     let Address { origin, target } = match noted {
@@ -262,7 +267,6 @@ fn request_of(
         whose: "request",
     };
     let body = body.restore(&headers, notes);
-    let version = Version::from_name(&part.version.text().unwrap_or_default());
     Ok((origin, Request { method, target, version, headers, body }))
 }
 
@@ -308,7 +312,8 @@ fn response_of(
         own_headers(part.headers, extra.response_headers_omitted.as_deref(), notes)
     } else {
         let whose = "response";
-        let message = MessageParts { whose, mime_type: &mime_type, omitted: facts.omitted(), lists_host: false };
+        let message =
+            MessageParts { whose, mime_type: &mime_type, omitted: facts.omitted(), ..MessageParts::default() };
         headers_of(part.headers, message, notes)
     };
     let body = StatedBody {

@@ -33,7 +33,7 @@ impl LenientFields {
 }
 
 /// What is known of a message beside its header fields.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(in crate::capture) struct MessageParts<'m> {
     /// In words: `request` or `response`.
     pub(in crate::capture) whose: &'static str,
@@ -43,13 +43,17 @@ pub(in crate::capture) struct MessageParts<'m> {
     pub(in crate::capture) omitted: OmittedFields,
     /// Its browser writes the field Host, or pseudo fields, wherever it lists what was sent.
     pub(in crate::capture) lists_host: bool,
+    /// It can't have been sent without the field Host (RFC 9112 section 3.2).
+    pub(in crate::capture) needs_host: bool,
 }
 
 /// The header fields of a message of another program's file. Pseudo header fields of HTTP/2 are no header fields. Chromium
 /// joins fields that must not be joined by line feeds.
 ///
 /// A message without any field can't have been sent like that (HTTP/1.1 demands Host): its fields are not in the file, and
-/// `mimeType` tells the one that it tells. Nor can one with a field whose value is missing.
+/// `mimeType` tells the one that it tells. Nor can one with a field whose value is missing, or one whose `mimeType` only
+/// Content-Type can have told, where that field isn't there. A request without Host may have had credentials: many programs
+/// list what an application set, and the HTTP library adds both.
 pub(in crate::capture) fn headers_of(
     fields: LenientFields,
     message: MessageParts<'_>,
@@ -75,14 +79,31 @@ pub(in crate::capture) fn headers_of(
     if without_value {
         notes.push(EntryOddity::not_recorded(format!("a header field of its {} has no value", message.whose)));
     }
-    let provisional = message.lists_host && !pseudo && headers.get("host").is_none();
-    headers.1 =
-        if without_value || headers.0.is_empty() || provisional { OmittedFields::Unlisted } else { message.omitted };
+    let without_host = !pseudo && headers.get("host").is_none();
     let mime_type = message.mime_type.trim();
-    if headers.1 == OmittedFields::Unlisted && headers.get("content-type").is_none() && is_media_type(mime_type) {
+    let typeless = headers.get("content-type").is_none();
+    let provisional = message.lists_host && without_host;
+    headers.1 = if without_value || headers.0.is_empty() || provisional || (typeless && is_json_type(mime_type)) {
+        OmittedFields::Unlisted
+    } else if message.needs_host && without_host && !has_credentials(&headers) {
+        OmittedFields::Credentials
+    } else {
+        message.omitted
+    };
+    if headers.1 == OmittedFields::Unlisted && typeless && is_media_type(mime_type) {
         headers.push("Content-Type", text_to_value(mime_type.to_owned()));
     }
     headers
+}
+
+fn has_credentials(headers: &Headers) -> bool {
+    headers.0.iter().any(|field| secrets::is_secret_field(&field.name) || secrets::is_cookie_field(&field.name))
+}
+
+/// True for a media type that no program makes out from the content, where there was no Content-Type: none is looked for JSON.
+fn is_json_type(text: &str) -> bool {
+    let essence = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    is_media_type(text) && (essence.ends_with("/json") || essence.ends_with("+json"))
 }
 
 /// False for what programs write where they know of no media type.
@@ -282,8 +303,7 @@ mod tests {
 
     #[test]
     fn what_is_left_out_is_known() {
-        let plain =
-            MessageParts { whose: "request", mime_type: "", omitted: OmittedFields::Nothing, lists_host: false };
+        let plain = MessageParts { whose: "request", omitted: OmittedFields::Nothing, ..MessageParts::default() };
         let typed = MessageParts { mime_type: "application/json; charset=utf-8", ..plain };
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let content_type = || pair("Content-Type", "application/json; charset=utf-8");
@@ -291,15 +311,30 @@ mod tests {
         assert_eq!(read("[]", typed), (vec![content_type()], OmittedFields::Unlisted, 0));
         assert_eq!(read("[]", MessageParts { mime_type: "x-unknown", ..plain }), (vec![], OmittedFields::Unlisted, 0));
         assert_eq!(read(r#"[":method: PUT"]"#, typed), (vec![content_type()], OmittedFields::Unlisted, 0));
-        // Where fields are listed, one that isn't there was not sent.
-        assert_eq!(read(r#"["a: 1"]"#, typed), (vec![pair("a", "1")], OmittedFields::Nothing, 0));
-        let sanitised = MessageParts { omitted: OmittedFields::Credentials, ..typed };
+        // Where fields are listed, one that isn't there was not sent, unless something says that it was.
+        assert_eq!(read(r#"["a: 1"]"#, plain), (vec![pair("a", "1")], OmittedFields::Nothing, 0));
+        assert_eq!(read(r#"["a: 1"]"#, typed), (vec![pair("a", "1"), content_type()], OmittedFields::Unlisted, 0));
+        let vendor = MessageParts { mime_type: "application/vnd.openactive.booking+json; version=1", ..plain };
+        assert_eq!(read(r#"["Content-Length: 9"]"#, vendor).1, OmittedFields::Unlisted);
+        for guessed in ["text/plain", "text/html; charset=utf-8", "application/octet-stream", "x-unknown", "json"] {
+            let guessed = MessageParts { mime_type: guessed, ..plain };
+            assert_eq!(read(r#"["a: 1"]"#, guessed), (vec![pair("a", "1")], OmittedFields::Nothing, 0));
+        }
+        let same = MessageParts { mime_type: "application/json", ..plain };
+        assert_eq!(read(r#"["content-type: text/html"]"#, same).1, OmittedFields::Nothing);
+        let sanitised = MessageParts { omitted: OmittedFields::Credentials, ..plain };
         assert_eq!(read(r#"["a: 1"]"#, sanitised), (vec![pair("a", "1")], OmittedFields::Credentials, 0));
         // Provisional ones of a browser lack what every request has.
         let browser = MessageParts { lists_host: true, ..plain };
         assert_eq!(read(r#"["a: 1"]"#, browser).1, OmittedFields::Unlisted);
         assert_eq!(read(r#"["a: 1", "Host: x"]"#, browser).1, OmittedFields::Nothing);
         assert_eq!(read(r#"["a: 1", ":authority: x"]"#, browser).1, OmittedFields::Nothing);
+        // Over HTTP/1.1 a request without Host was not sent as it is listed, by whichever program.
+        let one = MessageParts { needs_host: true, ..plain };
+        assert_eq!(read(r#"["Accept: x"]"#, one).1, OmittedFields::Credentials);
+        assert_eq!(read(r#"["Accept: x", "Authorization: Bearer x"]"#, one).1, OmittedFields::Nothing);
+        assert_eq!(read(r#"["Accept: x", "X-Api-Key: x"]"#, one).1, OmittedFields::Nothing);
+        assert_eq!(read(r#"["Accept: x", "host: x"]"#, one).1, OmittedFields::Nothing);
         // A field whose value is gone was sent.
         assert_eq!(
             read(r#"{"a": 1, "Authorization": null}"#, plain),

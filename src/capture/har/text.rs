@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use super::part::BodyText;
 use crate::capture::odd::EntryOddity;
+use crate::exchange::Headers;
 use crate::json::Document;
 
 /// The content of a body as it stands in the file.
@@ -92,10 +93,22 @@ fn chunks(text: &str, decode: fn(&str) -> Option<Vec<u8>>) -> Option<Vec<u8>> {
     Some(chunks?.concat())
 }
 
-/// True if a text begins like JSON and is none: it was cut off.
-pub(in crate::capture) fn looks_cut_off(content: &[u8]) -> bool {
-    let json = matches!(content.trim_ascii_start().first(), Some(b'{' | b'['));
-    json && Document::parse(content).is_err()
+/// True for the text of a body that is longer than it, if more of it might have been JSON: it is neither JSON already nor
+/// something else, such as a page or a form. Such a text was cut off, or stands in the place of a body that was left out.
+pub(in crate::capture) fn is_cut_off(content: &[u8], headers: &Headers) -> bool {
+    const MARKUP: [&[u8]; 4] = [b"<!doctype", b"<html", b"<?xml", b"<!--"];
+    let text = content.trim_ascii_start();
+    let begins = |with: &[u8]| text.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with));
+    if MARKUP.into_iter().any(begins) || !may_be_json(headers) {
+        return false;
+    }
+    // A text or a number may also stand in the place of an object.
+    !matches!(text.first(), Some(b'{' | b'[')) || Document::parse(content).is_err()
+}
+
+fn may_be_json(headers: &Headers) -> bool {
+    let media_type = headers.get("content-type").unwrap_or_default().trim().to_ascii_lowercase();
+    !["application/x-www-form-urlencoded", "multipart/"].into_iter().any(|other| media_type.starts_with(other))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use jiff::civil::DateTime;
+use jiff::civil::{Date, DateTime};
 use jiff::fmt::rfc2822;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
@@ -15,13 +15,16 @@ use super::lenient_value::LenientValue;
 use crate::exchange::Timing;
 
 /// RFC 3339, the same without an offset, which is taken for UTC, a date as in HTTP, or time since 1970 in seconds, milliseconds,
-/// microseconds or nanoseconds, whichever gives a time of our days.
+/// microseconds or nanoseconds, whichever gives a time of our days. A date alone is none.
 pub(in crate::capture) fn instant(stated: &LenientValue) -> Option<Timestamp> {
     let text = match stated {
         LenientValue::Nothing => return None,
         LenientValue::Number(number) => return since_1970(*number),
         LenientValue::Text(text) => text.trim(),
     };
+    if !text.contains(['T', 't', ' ']) && text.parse::<Date>().is_ok() {
+        return None;
+    }
     let zoneless = || text.parse::<DateTime>().ok().and_then(|time| TimeZone::UTC.to_timestamp(time).ok());
     let in_http = || rfc2822::DateTimeParser::new().parse_timestamp(text).ok();
     let number = || text.parse::<f64>().ok().and_then(since_1970);
@@ -111,7 +114,9 @@ mod tests {
         for text in ["Tue, 24 Nov 2026 08:00:01 GMT", "Tue, 24 Nov 2026 09:00:01 +0100", "24 Nov 2026 08:00:01 GMT"] {
             assert_eq!(instant(&LenientValue::Text(text.to_owned())), Some(whole), "{text}");
         }
-        for text in ["", "yesterday", "NaN", "inf", "-1e300", "2026-13-01T00:00:00Z"] {
+        for text in
+            ["", "yesterday", "NaN", "inf", "-1e300", "2026-13-01T00:00:00Z", "2026-11-24", " 2026-11-24 ", "20261124"]
+        {
             assert_eq!(instant(&LenientValue::Text(text.to_owned())), None, "{text}");
         }
         assert_eq!((instant(&LenientValue::Nothing), instant(&LenientValue::Number(f64::MAX))), (None, None));

@@ -15,7 +15,7 @@ use crate::capture::har::lenient::{
     method, written,
 };
 use crate::capture::odd::EntryOddity;
-use crate::exchange::{Body, Exchange, Failure, FailureKind, Headers, OmittedFields, Request, Response, Timing};
+use crate::exchange::{Body, Exchange, Failure, FailureKind, Headers, Request, Response, Timing};
 
 /// A line as it may stand there.
 #[derive(Deserialize)]
@@ -198,7 +198,7 @@ fn response_of(part: ObjectMember<LooseResponse>, method: &str, notes: &mut Vec<
 }
 
 fn message(whose: &'static str) -> MessageParts<'static> {
-    MessageParts { whose, mime_type: "", omitted: OmittedFields::Nothing, lists_host: false }
+    MessageParts { whose, ..MessageParts::default() }
 }
 
 impl LooseBody {

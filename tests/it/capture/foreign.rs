@@ -185,7 +185,7 @@ fn odd(change: &Value) -> (Exchange, Vec<String>) {
         "startedDateTime": "2026-11-24T08:00:01Z",
         "request": { "method": "PUT", "url": "https://a.example/x",
             "headers": [{ "name": "Host", "value": "a.example" }, { "name": "Content-Length", "value": "2" }],
-            "postData": { "mimeType": "application/json", "text": "{}" } },
+            "postData": { "mimeType": "text/plain", "text": "{}" } },
         "response": { "status": 200, "headers": [{ "name": "Content-Type", "value": "application/json" }],
             "content": { "size": 2, "mimeType": "application/json", "text": "{}" } }
     });
