@@ -23,6 +23,12 @@ pub(super) fn secrets_within(value: &[u8]) -> Vec<Range<usize>> {
     ranges
 }
 
+/// True if the value of a parameter of that name is a secret, in a challenge or in the answer to one.
+pub(super) fn is_secret_parameter(name: &[u8]) -> bool {
+    SECRETS.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
+        || secrecy(name, NameContext::Member).is_some()
+}
+
 /// What stands between commas, but for those in quotes.
 fn items(value: &[u8]) -> impl Iterator<Item = Range<usize>> {
     let mut start = 0;
@@ -59,9 +65,7 @@ fn secret(item: &[u8]) -> Option<Range<usize>> {
     let equals = memchr::memchr(b'=', item)?;
     let name = item[..equals].trim_ascii_end();
     let name = name.rsplit(|&byte| byte == b' ').next().unwrap_or(name);
-    let is_secret = SECRETS.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
-        || secrecy(name, NameContext::Member).is_some();
-    if !is_secret {
+    if !is_secret_parameter(name) {
         return None;
     }
     let start = equals + 1 + (item[equals + 1..].len() - item[equals + 1..].trim_ascii_start().len());

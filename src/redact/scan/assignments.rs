@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use memchr::memmem;
 
+use super::super::challenge;
 use super::super::views::DecodedPart;
 use super::{Scan, is_name, pairs};
 use crate::exchange::secrets::{
@@ -293,6 +294,9 @@ impl Scan<'_> {
         if matches!(self.byte(end), Some(b' ' | b'+')) && schemes.iter().any(|known| value.eq_ignore_ascii_case(known))
         {
             let behind = end + self.run(end, |byte| byte == b' ' || byte == b'+');
+            if value.eq_ignore_ascii_case(b"digest") && self.has_parameter(behind) {
+                return self.parameters_of_digest(behind);
+            }
             return self.word(name, behind, is_sure);
         }
         // A word of a sentence: "send Authorization: Bearer and a token".
@@ -305,20 +309,66 @@ impl Scan<'_> {
 
     /// Cookies or a challenge, up to the end of the line or of the string.
     fn field_of_line(&mut self, name: &[u8], syntax: FieldSyntax, colon: usize) {
-        let is_json = self.is_json;
         let start = colon + 1 + self.run(colon + 1, |byte| byte == b' ');
         if start < self.cookies {
             return;
         }
-        let within = |byte| byte != b'\n' && byte != b'\r' && !(is_json && matches!(byte, b'"' | b'\\'));
-        let end = start + self.run(start, within);
+        let end = self.end_of_line(start);
         self.cookies = end;
-        // "Cookies: we use them" is none of a message.
+        // "Cookies: we use them" is none of a message; a cookie without a name is known by its look.
         if syntax != FieldSyntax::Challenge && memchr::memchr(b'=', &self.text[start..end]).is_none() {
-            return;
+            return self.cookies_without_names(start..end);
         }
         let view = DecodedPart::plain(&self.text[start..end]);
         self.field_value(name, start..end, &view);
+    }
+
+    /// The end of the line that goes on at `start`, or of the string.
+    fn end_of_line(&self, start: usize) -> usize {
+        let is_json = self.is_json;
+        start + self.run(start, |byte| !matches!(byte, b'\n' | b'\r') && !(is_json && matches!(byte, b'"' | b'\\')))
+    }
+
+    fn cookies_without_names(&mut self, line: Range<usize>) {
+        let text = self.text;
+        let mut start = line.start;
+        for item in text[line].split(|&byte| byte == b';') {
+            let first = start + item.len() - item.trim_ascii_start().len();
+            let within = |byte: &&u8| byte.is_ascii_graphic() && !b"\"'\\<>,".contains(byte);
+            let end = first + text[first..start + item.len()].iter().take_while(within).count();
+            if is_likely_secret(&text[first..end]) {
+                self.plain_secret(first..end);
+            }
+            start += item.len() + 1;
+        }
+    }
+
+    /// True if a parameter, such as `username="bob"`, begins at `start`.
+    fn has_parameter(&self, start: usize) -> bool {
+        let name = self.run(start, is_name);
+        name > 0 && self.byte(start + name) == Some(b'=') && !matches!(self.byte(start + name + 1), None | Some(b'='))
+    }
+
+    /// The answer to a challenge, up to the end of the line: `username="bob", nonce="abc", response="def"`.
+    fn parameters_of_digest(&mut self, start: usize) {
+        if start < self.cookies {
+            return;
+        }
+        let (text, end) = (self.text, self.end_of_line(start));
+        self.cookies = end;
+        let mut at = start;
+        while let Some(sign) = memchr::memchr(b'=', &text[at..end]).map(|sign| at + sign) {
+            let length = text[at..sign].iter().rev().take_while(|byte| is_name(**byte)).count();
+            let quoted = self.byte(sign + 1) == Some(b'"');
+            let first = sign + 1 + usize::from(quoted);
+            let within = |byte: &&u8| if quoted { **byte != b'"' } else { byte.is_ascii_graphic() && **byte != b',' };
+            let value = first..first + text[first..end].iter().take_while(within).count();
+            let is_value = quoted || is_likely_secret(&text[value.clone()]);
+            if is_value && challenge::is_secret_parameter(&text[sign - length..sign]) {
+                self.plain_secret(value.clone());
+            }
+            at = value.end;
+        }
     }
 }
 

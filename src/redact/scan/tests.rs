@@ -250,6 +250,11 @@ fn json_within_strings() {
             r#"{"say": "no: Authorization: Bearer #, x-api-key: #\r\n"}"#,
         ),
         (r#"{"head": "Cookie: a=b; c=d\r\nHost: x"}"#, r##"{"head": "Cookie: a=#; c=#\r\nHost: x"}"##),
+        (r#"{"head": "GET /\r\nCookie: «S»\r\nHost: x"}"#, r##"{"head": "GET /\r\nCookie: #\r\nHost: x"}"##),
+        (
+            r#"{"head": "Authorization: Digest username=\"a\", response=\"def\"\r\n", "x": "response=\"y\""}"#,
+            r##"{"head": "Authorization: Digest username=\"a\", response=\"#\"\r\n", "x": "response=\"y\""}"##,
+        ),
         (
             r#"{"html": "<input name=\"csrf_token\" value=\"«S»\">"}"#,
             r##"{"html": "<input name=\"csrf_token\" value=\"#\">"}"##,
@@ -386,6 +391,20 @@ fn lines() {
         ("Set-Cookie: a=b; Path=/", "Set-Cookie: a=#; Path=/"),
         ("WWW-Authenticate: Digest nonce=\"abc\"", "WWW-Authenticate: Digest nonce=\"#\""),
         ("Cookies: we use them", "Cookies: we use them"),
+        ("Cookie: «S»\nHost: x", "Cookie: #\nHost: x"),
+        ("Cookie: «S»; «S»", "Cookie: #; #"),
+        ("Set-Cookie: «S»", "Set-Cookie: #"),
+        ("curl -H 'Cookie: «S»' https://a.example", "curl -H 'Cookie: #' https://a.example"),
+        ("Cookie: required, see below; or none", "Cookie: required, see below; or none"),
+        (
+            "Authorization: Digest username=\"a, b\", uri=\"/x\", nonce=\"abc\", response=\"def\"\nresponse=\"x\"",
+            "Authorization: Digest username=\"a, b\", uri=\"/x\", nonce=\"#\", response=\"#\"\nresponse=\"x\"",
+        ),
+        (
+            "Authorization: Digest username=\"a\", response=«S», qop=auth",
+            "Authorization: Digest username=\"a\", response=#, qop=auth",
+        ),
+        ("Authorization: Digest «S»==", "Authorization: Digest #"),
         ("API key: «S»\nYour API key = «S» for you", "API key: #\nYour API key = # for you"),
         ("Subscription key: «S», Secret key: '«S»'", "Subscription key: #, Secret key: '#'"),
         ("Your one time code is short. Otp code: Ab3dE9fG.1", "Your one time code is short. Otp code: #"),
