@@ -264,8 +264,32 @@ fn dataset(exchange: &Exchange) -> Option<Document> {
     page.split("application/ld+json").skip(1).find_map(|rest| {
         let script = rest.split_once('>')?.1.split("</script").next()?;
         let document = Document::parse_str(script.trim()).ok()?;
-        describes_dataset(document.root()).then_some(document)
+        if describes_dataset(document.root()) { Some(document) } else { only_dataset(document.root()) }
     })
+}
+
+/// The one Dataset of a list of objects, or of a graph whose context holds for it as well.
+fn only_dataset(root: crate::json::Value<'_>) -> Option<Document> {
+    let graph = root.get("@graph");
+    let mut datasets = graph.unwrap_or(root).items().filter(|one| describes_dataset(*one));
+    let dataset = datasets.next().filter(|_| datasets.next().is_none())?;
+    let contexts = [root.get("@context"), dataset.get("@context")];
+    let contexts: Vec<String> = contexts.into_iter().flatten().flat_map(contexts_of).collect();
+    let member = |name: &str, value: &str| format!("\"{}\": {value}", crate::json::write_escaped(name));
+    let rest = dataset.entries().filter(|(name, _)| *name != "@context");
+    let context = (!contexts.is_empty()).then(|| member("@context", &format!("[{}]", contexts.join(", "))));
+    let members: Vec<String> =
+        context.into_iter().chain(rest.map(|(name, value)| member(name, &value.to_json()))).collect();
+    let text = format!("{{{}}}", members.join(", "));
+    Document::parse_str(&text).ok()
+}
+
+fn contexts_of(context: crate::json::Value<'_>) -> Vec<String> {
+    if context.is_array() {
+        context.items().map(crate::json::Value::to_json).collect()
+    } else {
+        vec![context.to_json()]
+    }
 }
 
 #[cfg(test)]
@@ -296,6 +320,34 @@ mod tests {
         exchange.response = Some(response);
         let parsed = ParsedExchange::new(0, Arc::new(exchange), base_path);
         (parsed.endpoint, parsed.stage)
+    }
+
+    #[test]
+    fn a_dataset_may_stand_in_a_list_or_a_graph() {
+        const DATASET: &str =
+            r#"{"@type": "Dataset", "@context": "https://openactive.io/", "accessService": {"@type": "WebAPI"}}"#;
+        const OTHER: &str = r#"{"@type": "WebSite"}"#;
+        let page = |script: &str| {
+            let mut exchange = Exchange::get("https://a.example", "/openactive");
+            let mut headers = Headers::default();
+            headers.push("Content-Type", "text/html".to_owned());
+            let body = Body::complete(format!("<script type=\"application/ld+json\">{script}</script>"));
+            let (reason, version) = ("OK".to_owned(), Version::Http11);
+            exchange.response = Some(Response { status: 200, reason, version, headers, body });
+            let parsed = ParsedExchange::new(0, Arc::new(exchange), None);
+            (parsed.stage == Stage::DatasetSite).then(|| parsed.response.json().unwrap().root().to_json())
+        };
+        let read = |context: &str| {
+            let text =
+                format!(r#"{{"@context": [{context}], "@type": "Dataset", "accessService": {{"@type": "WebAPI"}}}}"#);
+            Some(Document::parse_str(&text).unwrap().root().to_json())
+        };
+        assert_eq!(page(&format!("[{OTHER}, {DATASET}]")), read("\"https://openactive.io/\""));
+        let graph = format!(r#"{{"@context": ["https://schema.org/"], "@graph": [{DATASET}, {OTHER}]}}"#);
+        assert_eq!(page(&graph), read("\"https://schema.org/\", \"https://openactive.io/\""));
+        assert_eq!(page(&format!("[{DATASET}, {DATASET}]")), None);
+        assert_eq!(page(&format!("[{OTHER}]")), None);
+        assert_eq!(page("[]"), None);
     }
 
     #[test]
