@@ -11,5 +11,5 @@ mod stage;
 pub use booking_facts::BookingFacts;
 pub use bookings::Bookings;
 pub use parsed_exchange::{ParsedBody, ParsedExchange};
-pub use stage::{ApiPath, Endpoint, Stage, is_uuid};
+pub use stage::{ApiPath, BasePath, Endpoint, Stage, is_uuid};
 pub(crate) use stage::{ClassifiedCall, classify, is_below, is_test_interface};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    BookingFacts, ClassifiedCall, Endpoint, Stage, classify, is_below, is_test_interface, is_uuid, media_type,
+    BasePath, BookingFacts, ClassifiedCall, Endpoint, Stage, classify, is_below, is_test_interface, is_uuid, media_type,
 };
 use crate::exchange::{Body, BodyEnd, Exchange, Headers};
 use crate::json::{Document, JsonError};
@@ -99,15 +99,19 @@ impl ParsedExchange {
         root.map_or_else(Vec::new, |root| BookingFacts::of_answer(self.stage, self.order_uuid.as_ref(), root))
     }
 
-    /// Classifies and parses an exchange. `base_path` is the path of the Base URI, without a trailing slash, if known.
-    pub fn new(index: u64, exchange: Arc<Exchange>, base_path: Option<&str>) -> Self {
+    /// Classifies and parses an exchange. `base` is the Base URI that it goes by, if known.
+    pub fn new(index: u64, exchange: Arc<Exchange>, base: Option<BasePath<'_>>) -> Self {
         let booking = |headers: &Headers| headers.get("content-type").is_some_and(media_type::is_booking);
-        let speaks_booking = booking(&exchange.request.headers)
+        let sends_booking = booking(&exchange.request.headers);
+        let speaks_booking = sends_booking
             || exchange.request.headers.all("accept").any(|accept| accept.contains(media_type::BOOKING))
             || exchange.response.as_ref().is_some_and(|response| booking(&response.headers));
-        let known_base = base_path.unwrap_or_default();
+        let known_base = base.map(|base| base.path).unwrap_or_default();
+        // Many clients accept the booking media type wherever they call, and many servers send it with every error.
+        let is_outside = base.is_some_and(|base| !base.is_above(exchange.path()));
+        let says_booking = if is_outside { sends_booking } else { speaks_booking };
         let ClassifiedCall { mut endpoint, mut stage, base_path, uuid_segment } =
-            classify(&exchange.request.method, exchange.path(), base_path, speaks_booking);
+            classify(&exchange.request.method, exchange.path(), base.map(|base| base.path), says_booking);
         let (mut base_path, mut uuid_segment) = (base_path.to_owned(), uuid_segment.map(str::to_owned));
         let mut order_uuid =
             uuid_segment.as_deref().filter(|segment| is_uuid(segment)).map(|uuid| uuid.to_ascii_lowercase().into());
@@ -300,13 +304,7 @@ mod tests {
     const UUID: &str = "5b0b7f3e-6d1c-4f0a-9c52-7e1a4d90b6c3";
 
     /// What is made of a call with this content in both messages.
-    fn parsed(
-        method: &str,
-        path: &str,
-        content_type: &str,
-        content: &str,
-        base_path: Option<&str>,
-    ) -> (Endpoint, Stage) {
+    fn parsed(method: &str, path: &str, content_type: &str, content: &str, base: Option<&str>) -> (Endpoint, Stage) {
         let mut exchange = Exchange::get("https://a.example", path);
         exchange.request.method = method.to_owned();
         let (reason, version) = ("OK".to_owned(), Version::Http11);
@@ -318,7 +316,8 @@ mod tests {
             *body = Body::complete(content.to_owned());
         }
         exchange.response = Some(response);
-        let parsed = ParsedExchange::new(0, Arc::new(exchange), base_path);
+        let base = base.map(|path| BasePath { path, is_of_origin: true });
+        let parsed = ParsedExchange::new(0, Arc::new(exchange), base);
         (parsed.endpoint, parsed.stage)
     }
 
@@ -348,6 +347,36 @@ mod tests {
         assert_eq!(page(&format!("[{DATASET}, {DATASET}]")), None);
         assert_eq!(page(&format!("[{OTHER}]")), None);
         assert_eq!(page("[]"), None);
+    }
+
+    #[test]
+    fn media_types_outside_the_base_uri_are_no_sign_of_a_call() {
+        let endpoint = |method: &str, path: &str, [sent, accepted, answered]: [bool; 3], base: Option<BasePath<'_>>| {
+            let mut exchange = Exchange::get("https://a.example", path);
+            exchange.request.method = method.to_owned();
+            let headers = &mut exchange.request.headers;
+            for (name, _) in [("Content-Type", sent), ("Accept", accepted)].into_iter().filter(|(_, given)| *given) {
+                headers.push(name, media_type::BOOKING_V1.to_owned());
+            }
+            let mut headers = Headers::default();
+            if answered {
+                headers.push("Content-Type", media_type::BOOKING_V1.to_owned());
+            }
+            let (reason, version) = ("Not Found".to_owned(), Version::Http11);
+            exchange.response = Some(Response { status: 404, reason, version, headers, body: Body::empty() });
+            ParsedExchange::new(0, Arc::new(exchange), base).endpoint
+        };
+        let (sent, accepted, answered) = ([true, false, false], [false, true, false], [false, false, true]);
+        let base = |path, is_of_origin| Some(BasePath { path, is_of_origin });
+        for signs in [accepted, answered] {
+            assert_eq!(endpoint("GET", "/feeds/sessions", signs, base("/api", true)), Endpoint::Outside);
+            assert_eq!(endpoint("POST", "/connect/token", signs, base("/api", true)), Endpoint::Outside);
+            assert_eq!(endpoint("GET", "/sessions", signs, base("", false)), Endpoint::Outside);
+            assert_eq!(endpoint("GET", "/api/sessions", signs, base("/api", false)), Endpoint::UnknownPath);
+            assert_eq!(endpoint("GET", "/sessions", signs, base("", true)), Endpoint::UnknownPath);
+            assert_eq!(endpoint("GET", "/api/sessions", signs, None), Endpoint::UnknownPath);
+        }
+        assert_eq!(endpoint("PUT", "/apy/ordres/1", sent, base("/api", true)), Endpoint::UnknownPath);
     }
 
     #[test]

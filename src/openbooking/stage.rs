@@ -190,17 +190,34 @@ pub(crate) struct ClassifiedCall<'p> {
     pub uuid_segment: Option<&'p str>,
 }
 
+/// The path of a known Base URI, without a trailing slash; and whether the exchange went to its origin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BasePath<'u> {
+    /// Empty if the Base URI is an origin alone.
+    pub path: &'u str,
+    /// False for another host: a feed's, say, or the address at which a recording was made.
+    pub is_of_origin: bool,
+}
+
+impl BasePath<'_> {
+    /// True for a path at or below it. Of another origin it must say more than that it is a path.
+    pub(crate) fn is_above(self, path: &str) -> bool {
+        if self.path.is_empty() { self.is_of_origin } else { is_below(path, self.path) }
+    }
+}
+
 /// Classifies a request by method and path (no query). `base_path` is the path of the Base URI, without a
-/// trailing slash, where it is known; `speaks_booking` tells whether the booking media type is used on either message.
+/// trailing slash, where it is known; `says_booking` tells whether a media type says that it is a
+/// call of the booking API.
 ///
-/// An unlisted path counts as a mistaken call of the booking API if the exchange uses the booking media type, or if it
+/// An unlisted path counts as a mistaken call of the booking API if a media type says so, or if it
 /// lies under a known Base URI with a path of its own and is no GET (open data and web pages may live there too).
 /// The test interface of OpenActive's test suite is outside.
 pub(crate) fn classify<'p>(
     method: &str,
     path: &'p str,
     base_path: Option<&str>,
-    speaks_booking: bool,
+    says_booking: bool,
 ) -> ClassifiedCall<'p> {
     let trimmed = path.strip_suffix('/').unwrap_or(path);
     if let Some(call) = known_path(method, trimmed) {
@@ -209,7 +226,7 @@ pub(crate) fn classify<'p>(
     let under_base = is_below(path, base_path.unwrap_or_default());
     let test_interface = is_test_interface(path);
     let infrastructure = matches!(method, "OPTIONS" | "HEAD" | "CONNECT" | "TRACE");
-    let mistaken = !test_interface && !infrastructure && (speaks_booking || (under_base && method != "GET"));
+    let mistaken = !test_interface && !infrastructure && (says_booking || (under_base && method != "GET"));
     ClassifiedCall {
         endpoint: if mistaken { Endpoint::UnknownPath } else { Endpoint::Outside },
         stage: Stage::Other,

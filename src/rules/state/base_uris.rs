@@ -5,6 +5,7 @@
 //! ```
 
 use crate::exchange::Exchange;
+use crate::openbooking::BasePath;
 
 /// Most Base URIs that are learnt from dataset sites; further ones are not.
 const MOST: usize = 64;
@@ -44,11 +45,14 @@ impl BaseUriResolver {
 
     /// Path of the Base URI that an exchange goes by. If there is only one, all do: recordings may have been made at other
     /// addresses. `None` if none is known, or none of several that were named fits.
-    pub(crate) fn path(&self, exchange: &Exchange) -> Option<&str> {
+    pub(crate) fn path(&self, exchange: &Exchange) -> Option<BasePath<'_>> {
         let of_origin = || self.known.iter().filter(|base| base.origin.eq_ignore_ascii_case(&exchange.origin));
         let above = of_origin().filter(|base| base.is_above(exchange.path())).max_by_key(|base| base.path.len());
         let any = || self.known.first().filter(|_| self.known.len() == 1 || !self.named);
-        above.or_else(|| of_origin().next()).or_else(any).map(|base| base.path.as_str())
+        above
+            .or_else(|| of_origin().next())
+            .or_else(any)
+            .map(|base| BasePath { path: &base.path, is_of_origin: base.is_at(&exchange.origin) })
     }
 
     /// The Base URI that the dataset site of the exchange's booking system advertised; if there is only one booking
@@ -85,6 +89,12 @@ impl KnownBaseUri {
         Self { origin: uri[..end].to_ascii_lowercase(), path: path.to_owned() }
     }
 
+    /// True if that origin has the base's host and port, with TLS or without.
+    fn is_at(&self, origin: &str) -> bool {
+        let authority = |origin: &str| origin.split_once("://").map_or(origin, |(_, rest)| rest).to_ascii_lowercase();
+        authority(&self.origin) == authority(origin)
+    }
+
     /// True if that path is the base's own or below it.
     fn is_above(&self, path: &str) -> bool {
         path.strip_prefix(self.path.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -99,11 +109,25 @@ mod tests {
         Exchange::get(origin, target)
     }
 
+    fn path<'b>(bases: &'b BaseUriResolver, exchange: &Exchange) -> Option<&'b str> {
+        bases.path(exchange).map(|base| base.path)
+    }
+
     #[test]
     fn one_holds_for_all() {
         let bases = BaseUriResolver::new(["https://a.example/api/"].into_iter());
-        assert_eq!(bases.path(&exchange("http://127.0.0.1:8080", "/x")), Some("/api"));
-        assert_eq!(BaseUriResolver::default().path(&exchange("https://a.example", "/x")), None);
+        assert_eq!(path(&bases, &exchange("http://127.0.0.1:8080", "/x")), Some("/api"));
+        assert_eq!(path(&BaseUriResolver::default(), &exchange("https://a.example", "/x")), None);
+    }
+
+    #[test]
+    fn hosts_are_told_from_that_of_the_base_uri() {
+        let bases = BaseUriResolver::new(["https://a.example/api"].into_iter());
+        for (origin, wanted) in
+            [("https://A.example", true), ("http://a.example", true), ("https://feeds.a.example", false)]
+        {
+            assert_eq!(bases.path(&exchange(origin, "/x")).map(|base| base.is_of_origin), Some(wanted), "{origin}");
+        }
     }
 
     #[test]
@@ -120,7 +144,7 @@ mod tests {
             ("https://c.example", "/c", Some("/c")),
             ("https://d.example", "/c", None),
         ] {
-            assert_eq!(bases.path(&exchange(origin, target)), expected, "{origin}{target}");
+            assert_eq!(path(&bases, &exchange(origin, target)), expected, "{origin}{target}");
         }
     }
 
@@ -130,16 +154,16 @@ mod tests {
         let call = exchange("https://api.b.example", "/b/orders/1");
         let mut bases = BaseUriResolver::default();
         bases.learn(&a, "https://a.example/api");
-        assert_eq!((bases.path(&call), bases.advertised(&call)), (Some("/api"), Some("https://a.example/api")));
+        assert_eq!((path(&bases, &call), bases.advertised(&call)), (Some("/api"), Some("https://a.example/api")));
         bases.learn(&b, "https://api.b.example/b");
-        assert_eq!((bases.path(&call), bases.advertised(&call)), (Some("/b"), Some("https://api.b.example/b")));
-        assert_eq!((bases.path(&a), bases.advertised(&a)), (Some("/api"), Some("https://a.example/api")));
+        assert_eq!((path(&bases, &call), bases.advertised(&call)), (Some("/b"), Some("https://api.b.example/b")));
+        assert_eq!((path(&bases, &a), bases.advertised(&a)), (Some("/api"), Some("https://a.example/api")));
         let other = exchange("https://c.example", "/x");
-        assert_eq!((bases.path(&other), bases.advertised(&other)), (Some("/api"), None));
+        assert_eq!((path(&bases, &other), bases.advertised(&other)), (Some("/api"), None));
         // Where they were named, what is advertised changes nothing about that.
         let mut bases = BaseUriResolver::new(["https://a.example/one", "https://b.example/two"].into_iter());
         bases.learn(&a, "https://a.example/api");
-        assert_eq!((bases.path(&a), bases.path(&b)), (Some("/one"), Some("/two")));
+        assert_eq!((path(&bases, &a), path(&bases, &b)), (Some("/one"), Some("/two")));
         assert_eq!((bases.advertised(&a), bases.advertised(&b)), (Some("https://a.example/api"), None));
     }
 }

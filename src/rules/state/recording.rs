@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::maps::{HashMap, HashSet};
 use crate::exchange::Exchange;
 use crate::json::{Document, Value};
-use crate::openbooking::{Bookings, ParsedExchange, Stage};
+use crate::openbooking::{BasePath, Bookings, ParsedExchange, Stage};
 use crate::rules::state::base_uris::BaseUriResolver;
 use crate::rules::state::booking_system::BookingSystemInfo;
 use crate::rules::state::capacity::CapacityTracker;
@@ -103,7 +103,7 @@ impl RecordingState {
     }
 
     /// Path of the Base URI that an exchange goes by, without a trailing slash, if it is known.
-    pub(crate) fn base_path(&self, exchange: &Exchange) -> Option<&str> {
+    pub(crate) fn base_path(&self, exchange: &Exchange) -> Option<BasePath<'_>> {
         self.bases.path(exchange)
     }
 

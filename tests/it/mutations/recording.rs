@@ -9,7 +9,7 @@ use serde_json::Value;
 use umpire::capture;
 use umpire::exchange::{Body, Exchange, Failure, FailureKind, Headers, Request, Response, Timing, Version};
 use umpire::finding::Finding;
-use umpire::openbooking::{ParsedExchange, Stage};
+use umpire::openbooking::{BasePath, ParsedExchange, Stage};
 use umpire::rules::{BookingSystemInfo, Judge, RuleBook};
 
 /// An exchange in the form of the rules' examples, which is easy to change.
@@ -114,11 +114,8 @@ impl Recording {
         };
         let exchanges = exchanges.into_iter().enumerate().map(|(index, exchange)| {
             let exchange = Exchange { id: index as u64, ..exchange };
-            (
-                ParsedExchange::new(0, Arc::new(exchange.clone()), base_uri.as_deref().and(Some("/api/openbooking")))
-                    .stage,
-                exchange,
-            )
+            let base = base_uri.as_deref().map(|_| BasePath { path: "/api/openbooking", is_of_origin: true });
+            (ParsedExchange::new(0, Arc::new(exchange.clone()), base).stage, exchange)
         });
         Self { exchanges: exchanges.collect(), base_uri }
     }
