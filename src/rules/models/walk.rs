@@ -115,6 +115,8 @@ struct ModelWalk<'m> {
     dynamic_payment: bool,
     /// Inside a secret. Recordings have other texts and numbers there, so that only its structure is judged.
     in_secret: bool,
+    /// Inside an item with an error, which may hold references where others hold what they refer to.
+    in_error: bool,
     found: Vec<Deviation>,
     /// Deviations past the most that are noted.
     omitted: u64,
@@ -122,7 +124,16 @@ struct ModelWalk<'m> {
 
 impl<'m> ModelWalk<'m> {
     fn new(models: &'m Models, kind: Option<MessageKind>, wanted: DeviationKinds) -> Self {
-        Self { models, kind, wanted, dynamic_payment: false, in_secret: false, found: Vec::new(), omitted: 0 }
+        Self {
+            models,
+            kind,
+            wanted,
+            dynamic_payment: false,
+            in_secret: false,
+            in_error: false,
+            found: Vec::new(),
+            omitted: 0,
+        }
     }
 
     fn root(&mut self, root: Value<'_>, expected: Option<&str>) {
@@ -217,6 +228,8 @@ impl<'m> ModelWalk<'m> {
             self.note(DeviationKind::Class, object, holder.model, holder.property);
         }
         let mut members: Members = 0;
+        let outside = self.in_error;
+        self.in_error |= has_error(object);
         for (key, value) in object.entries() {
             match key.as_bytes().first() {
                 Some(b'@') => {
@@ -242,6 +255,10 @@ impl<'m> ModelWalk<'m> {
                     }
                 },
             }
+        }
+        self.in_error = outside;
+        if self.in_error && members & HAS_ID != 0 && members & !(HAS_ID | HAS_TYPE) == 0 {
+            return;
         }
         match self.kind.and_then(|kind| model.profile(kind, holder.name)) {
             // Of an object that could be several things nobody knows what it lacks.
@@ -299,7 +316,7 @@ impl<'m> ModelWalk<'m> {
     ) {
         // `Untyped` says so where the property takes objects of certain types.
         let untyped = self.wants(DeviationKind::Untyped) && !holder.models.is_empty() && holder.property != NO_PROPERTY;
-        let in_error = object.get("error").is_some_and(|error| !error.is_empty());
+        let in_error = has_error(object);
         for (what, names) in
             [(DeviationKind::Missing, &profile.required), (DeviationKind::Recommended, &profile.recommended)]
         {
@@ -370,6 +387,10 @@ impl<'m> ModelWalk<'m> {
             _ => false,
         }
     }
+}
+
+fn has_error(object: Value<'_>) -> bool {
+    object.get("error").is_some_and(|error| !error.is_empty())
 }
 
 #[cfg(test)]
@@ -449,6 +470,20 @@ mod tests {
         let wanted = [at(DeviationKind::Forbidden, "/part/parent")];
         let forbidden = |found: &(DeviationKind, String)| found.0 == DeviationKind::Forbidden;
         assert_eq!(found(text).into_iter().filter(forbidden).collect::<Vec<_>>(), wanted);
+    }
+
+    #[test]
+    fn an_item_with_an_error_may_hold_references() {
+        let item = |error: &str, part: &str| {
+            let text = format!(
+                r#"{{"@type":"Thing1","@id":"https://a.example/1","count":1,"location":"here","error":{error},"parent":{part}}}"#
+            );
+            found(&text).into_iter().filter(|found| found.0 == DeviationKind::Missing).count()
+        };
+        let reference = r#"{"@type":"Thing1","@id":"https://a.example/2"}"#;
+        assert_eq!(item(r#"[{"@type":"E"}]"#, reference), 0);
+        assert_eq!(item("[]", reference), 1);
+        assert_eq!(item(r#"[{"@type":"E"}]"#, r#"{"@type":"Thing1","@id":"https://a.example/2","count":1}"#), 1);
     }
 
     #[test]
