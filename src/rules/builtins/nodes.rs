@@ -9,7 +9,7 @@ use rust_decimal::prelude::FromPrimitive;
 use crate::json::Value;
 use crate::rules::lang::arena::Arena;
 use crate::rules::lang::value::{EvalError, Val};
-use crate::rules::models::json_ld::{self, id_of, main_type};
+use crate::rules::models::json_ld::{self, id_of, main_type, plain_name};
 
 /// Places of the elements that equal an earlier one.
 pub(crate) fn duplicate_indexes<'a>(elements: &[Val<'a>]) -> Vec<Val<'a>> {
@@ -122,7 +122,12 @@ pub(crate) fn is_type(value: &Val<'_>, name: Option<&str>) -> bool {
 }
 
 pub(crate) fn type_name<'a>(arena: &'a Arena, value: &Val<'a>) -> Val<'a> {
-    arena.node(value.as_json().and_then(main_type))
+    let stated = value.as_json().and_then(main_type);
+    let plain = stated.and_then(|stated| stated.as_str().map(|name| (name, plain_name(name))));
+    match plain {
+        Some((name, plain)) if name != plain => arena.str(plain),
+        _ => arena.node(stated),
+    }
 }
 
 pub(crate) fn keys<'a>(arena: &'a Arena, value: &Val<'a>, wanted: impl Fn(&str, Value<'a>) -> bool) -> Val<'a> {
@@ -136,6 +141,11 @@ pub(crate) fn object_member<'a>(value: &Val<'a>, key: &str) -> Option<Value<'a>>
 
 pub(crate) fn find_all<'a>(arena: &'a Arena, value: &Val<'a>, key: &str) -> Val<'a> {
     value.as_json().map_or(Val::NO_LIST, |node| arena.nodes(node.named_below(key)))
+}
+
+pub(crate) fn texts<'a>(arena: &'a Arena, value: &Val<'a>) -> Val<'a> {
+    let is_text = |node: &Value<'a>| node.as_str().is_some();
+    value.as_json().map_or(Val::NO_LIST, |node| arena.nodes(node.descend().filter(is_text)))
 }
 
 /// Names with a prefix (`acme:thing`) of members at any depth, each once. A whole URI as a name has no prefix.

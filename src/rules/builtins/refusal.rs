@@ -6,7 +6,6 @@
 use std::sync::Arc;
 
 use crate::finding::Severity;
-use crate::json::Value;
 use crate::openbooking::{ParsedExchange, Stage};
 use crate::rules::lang::arena::Arena;
 use crate::rules::lang::context::RuleContext;
@@ -15,7 +14,7 @@ use crate::rules::lang::messages::{answered, known_answer};
 use crate::rules::lang::refusals::Refusal;
 use crate::rules::lang::value::{EvalError, Val};
 use crate::rules::models::errors::ModelTables;
-use crate::rules::state::answers::{item_errors, root_type};
+use crate::rules::state::answers::{item_errors, root_type, type_of};
 use crate::rules::state::flow::Flow;
 
 /// One right answer: status and error type.
@@ -30,7 +29,7 @@ pub(crate) struct RightAnswer {
 pub(crate) fn repeats_quote(parsed: &ParsedExchange, flow: Option<&Flow>) -> bool {
     let refused = |parsed: &ParsedExchange| parsed.status().is_some_and(|status| status >= 400);
     let errors = |parsed: &ParsedExchange| -> Vec<String> {
-        let of_items = item_errors(parsed).into_iter().filter_map(|error| error.get("@type").and_then(Value::as_str));
+        let of_items = item_errors(parsed).into_iter().filter_map(type_of);
         let own = root_type(parsed).filter(|name| name.ends_with("Error"));
         own.into_iter().chain(of_items).map(str::to_owned).collect()
     };
@@ -111,11 +110,9 @@ pub(crate) fn judge(right: &[RightAnswer], strict: bool, context: &RuleContext<'
     if let Some(reason) = exemption(status, root_type, context.facts) {
         return Ok(Refusal::NotJudged(reason));
     }
-    let item_level = root_type.is_some_and(|name| !context.facts.is_error_type(name));
-    let may_be_true = item_level && !strict;
-    if let Some(unseen) = error_types.iter().find(|name| may_be_true && UNSEEN_FAULTS.contains(&name.as_str())) {
+    if let Some(unseen) = error_types.iter().find(|name| UNSEEN_FAULTS.contains(&name.as_str())) {
         return Ok(Refusal::NotJudged(
-            format!("the answer names {unseen} on an item, which may be another fault of the same request").into(),
+            format!("the answer names {unseen}, which may be another fault of the same request").into(),
         ));
     }
     let pointer = if right_type.is_some() || !right.iter().any(|answer| answer.status == status) {
@@ -162,9 +159,5 @@ fn named_errors(parsed: &ParsedExchange, facts: &ModelTables) -> Vec<String> {
     if let Some(name) = root_type(parsed).filter(|name| facts.is_error_type(name)) {
         return vec![name.to_owned()];
     }
-    item_errors(parsed)
-        .into_iter()
-        .filter_map(|error| error.get("@type").and_then(Value::as_str))
-        .map(str::to_owned)
-        .collect()
+    item_errors(parsed).into_iter().filter_map(type_of).map(str::to_owned).collect()
 }

@@ -15,8 +15,17 @@ pub(crate) fn main_type(node: Value<'_>) -> Option<Value<'_>> {
     if types.as_str().is_some() {
         return Some(types);
     }
-    let rank = |name: &str| (is_prefixed(name), name == "OpenBookingError", name.to_owned());
+    let rank = |name: &str| (is_prefixed(plain_name(name)), plain_name(name) == "OpenBookingError", name.to_owned());
     types.items().filter(|name| name.as_str().is_some()).min_by_key(|name| name.as_str().map(rank))
+}
+
+/// The name of a type as the `@context` of OpenActive has it: `oa:Order` and `https://openactive.io/Order` are `Order`. Names of
+/// other vocabularies stay as they are.
+pub(crate) fn plain_name(name: &str) -> &str {
+    const VOCABULARIES: [&str; 5] =
+        ["oa:", "schema:", "https://openactive.io/", "https://schema.org/", "http://schema.org/"];
+    let plain = VOCABULARIES.into_iter().find_map(|vocabulary| name.strip_prefix(vocabulary));
+    plain.filter(|plain| !plain.is_empty() && plain.bytes().all(|byte| byte.is_ascii_alphanumeric())).unwrap_or(name)
 }
 
 pub(crate) fn is_integer(literal: &str) -> bool {
@@ -34,9 +43,13 @@ pub(crate) fn same_but_for_slashes(sent: Value<'_>, echoed: Value<'_>) -> bool {
     }
 }
 
-/// As [`same_but_for_slashes`], for a member of two objects: types are a set.
+/// As [`same_but_for_slashes`], for a member of two objects: types are a set, and the `@context` is no data.
 pub(crate) fn same_member(key: &str, sent: Value<'_>, echoed: Value<'_>) -> bool {
-    if key == "@type" { same_types(sent, echoed) } else { same_but_for_slashes(sent, echoed) }
+    match key {
+        "@type" => same_types(sent, echoed),
+        "@context" => true,
+        _ => same_but_for_slashes(sent, echoed),
+    }
 }
 
 /// Equality of JSON values, but for the types of objects, which are a set: `"X"`, `["X"]` and `["acme:X", "X"]` are equal.
@@ -59,8 +72,8 @@ pub(crate) fn same_values(a: Value<'_>, b: Value<'_>) -> bool {
 fn same_types(a: Value<'_>, b: Value<'_>) -> bool {
     fn names(types: Value<'_>) -> Option<Vec<&str>> {
         match types.as_str() {
-            Some(name) => Some(vec![name]),
-            None if types.is_array() => types.items().map(Value::as_str).collect(),
+            Some(name) => Some(vec![plain_name(name)]),
+            None if types.is_array() => types.items().map(|name| name.as_str().map(plain_name)).collect(),
             None => None,
         }
     }
@@ -92,7 +105,8 @@ pub(crate) fn item_errors(answer: Value<'_>) -> Vec<Value<'_>> {
 /// True if an object has a type, alone or among others.
 pub(crate) fn is_type(node: Value<'_>, name: &str) -> bool {
     let Some(types) = node.get("@type") else { return false };
-    types.is_str(name) || types.items().any(|item| item.is_str(name))
+    let is = |stated: Value<'_>| stated.as_str().is_some_and(|stated| stated == name || plain_name(stated) == name);
+    is(types) || types.items().any(is)
 }
 
 #[cfg(test)]
@@ -111,9 +125,30 @@ mod tests {
         assert!(same(r#"{"@type":["acme:X","X"]}"#, r#"{"@type":"X"}"#));
         assert!(same(r#"{"@type":["X","Y"]}"#, r#"{"@type":["Y","X"]}"#));
         assert!(!same(r#"{"@type":["X","Y"]}"#, r#"{"@type":"X"}"#));
+        assert!(same(r#"{"@type":"oa:X"}"#, r#"{"@type":["https://openactive.io/X"]}"#));
         assert!(!same(r#"{"@type":"acme:X"}"#, r#"{"@type":"acme:Y"}"#));
         assert!(!same(r#"{"@type":7}"#, r#"{"@type":"X"}"#));
         assert!(!same(r#"{"name":["X"]}"#, r#"{"name":"X"}"#));
+    }
+
+    #[test]
+    fn a_type_of_openactive_has_several_names() {
+        use crate::json::Document;
+        for (name, wanted) in [
+            ("Order", "Order"),
+            ("oa:Order", "Order"),
+            ("https://openactive.io/Order", "Order"),
+            ("http://schema.org/Dataset", "Dataset"),
+            ("schema:Dataset", "Dataset"),
+            ("acme:Order", "acme:Order"),
+            ("https://openactive.io/ns#Order", "https://openactive.io/ns#Order"),
+            ("oa:", "oa:"),
+        ] {
+            assert_eq!(plain_name(name), wanted, "{name}");
+        }
+        let document = Document::parse_str(r#"{"@type":["acme:X","oa:OpenBookingError","oa:GoneError"]}"#).unwrap();
+        assert_eq!(main_type(document.root()).and_then(Value::as_str), Some("oa:GoneError"));
+        assert!(is_type(document.root(), "GoneError") && !is_type(document.root(), "X"));
     }
 
     #[test]

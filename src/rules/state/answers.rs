@@ -3,7 +3,7 @@
 use crate::json::{Document, Value};
 use crate::openbooking::{ParsedBody, ParsedExchange};
 
-use crate::rules::models::json_ld::{self, main_type};
+use crate::rules::models::json_ld::{self, main_type, plain_name};
 
 /// True for a status of 2xx.
 pub(crate) fn is_success(parsed: &ParsedExchange) -> bool {
@@ -30,9 +30,14 @@ pub(crate) fn may_hold_order(parsed: &ParsedExchange) -> bool {
     root.is_object() && (has_order_type(parsed) || root.get("orderedItem").is_some() && !is_error())
 }
 
-/// `@type` of the response body. Of several the one that [`main_type`] takes.
+/// `@type` of the response body, as [`type_of`] has it.
 pub(crate) fn root_type(parsed: &ParsedExchange) -> Option<&str> {
-    main_type(parsed.response.json()?.root())?.as_str()
+    type_of(parsed.response.json()?.root())
+}
+
+/// `@type` of an object, without a prefix of OpenActive's. Of several the one that [`main_type`] takes.
+pub(crate) fn type_of(object: Value<'_>) -> Option<&str> {
+    main_type(object)?.as_str().map(plain_name)
 }
 
 /// The error objects on the items of the response.

@@ -76,8 +76,8 @@ pub(crate) static FUNCTIONS: &[Function] = &[
             object_member(call.second(), key).is_some_and(|echoed| !same_member(key, sent, echoed))
                 && !is_spoilt(sent, call.context)
         }))).costs(weight_of_first),
-    function("missing_keys", [2, 2], TEXTS, "missing_keys(sent, echoed)", "the keys of sent that echoed lacks, but for values of the request that deviate from the models", |call| Ok(keys(call.arena(), call.first(), |key, sent| {
-            object_member(call.second(), key).is_none() && !is_spoilt(sent, call.context)
+    function("missing_keys", [2, 2], TEXTS, "missing_keys(sent, echoed)", "the keys of sent that echoed lacks, but for `@context` and for values of the request that deviate from the models", |call| Ok(keys(call.arena(), call.first(), |key, sent| {
+            key != "@context" && object_member(call.second(), key).is_none() && !is_spoilt(sent, call.context)
         }))).costs(weight_of_first),
 ];
 

@@ -4,7 +4,7 @@ use super::{NODES, TEXTS, weight_of_first};
 use crate::json::{JsonKind, Value};
 use crate::rules::builtins::nodes::{
     are_strings, distinct, duplicate_indexes, find_all, id, is_type, keys, prefixed, same_basket, same_elements, size,
-    type_name,
+    texts, type_name,
 };
 use crate::rules::lang::function::{Function, FunctionCall, function};
 use crate::rules::lang::types::{Element, Type};
@@ -92,11 +92,11 @@ pub(crate) static FUNCTIONS: &[Function] = &[
         [2, 2],
         TEXTS,
         r#"extra_keys(x, ["@type", …])"#,
-        "the keys of x that are not in the list. Keys with a prefix (`beta:…`) never count",
+        "the keys of x that are not in the list. Keys with a prefix (`beta:…`) and `@context` never count",
         |call| {
             let allowed = call.second().elements(call.arena()).unwrap_or_default();
             Ok(keys(call.arena(), call.first(), |key, _| {
-                !key.contains(':') && !allowed.iter().any(|allowed| allowed.as_str() == Some(key))
+                !key.contains(':') && key != "@context" && !allowed.iter().any(|allowed| allowed.as_str() == Some(key))
             }))
         },
     )
@@ -109,6 +109,10 @@ pub(crate) static FUNCTIONS: &[Function] = &[
         "all values of members with that name, at any depth of x",
         |call| Ok(find_all(call.arena(), call.first(), call.second().as_str().unwrap_or_default())),
     )
+    .costs(weight_of_first),
+    function("texts", [1, 1], NODES, "texts(x)", "all texts at any depth of x, and x itself if it is one", |call| {
+        Ok(texts(call.arena(), call.first()))
+    })
     .costs(weight_of_first),
     function("same", [2, 2], Type::Bool, "same(a, b)", "true if the JSON values are equal", |call| {
         Ok(Val::bool(call.first().equals(call.second())))
