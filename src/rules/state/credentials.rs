@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use crate::exchange::secrets::{SecretKind, SecretTraits, is_fingerprint};
+use crate::exchange::secrets::{SecretKind, SecretTraits, find_fingerprint, is_fingerprint, is_issued_token};
 use crate::json::{Document, Value};
 use crate::openbooking::{ParsedExchange, Stage};
 use crate::rules::models::urls::{form_parameter, parameter};
@@ -160,8 +160,78 @@ pub(crate) fn secret_kind(text: &str) -> Option<&'static str> {
     }
 }
 
+/// True if a text is a secret of a known kind, or has one in it that is told by its look.
+pub(crate) fn holds_secret(text: &str) -> bool {
+    let whole = text.trim();
+    secret_kind(whole).is_some()
+        || is_issued_token(whole.as_bytes())
+        || is_fingerprint(whole)
+        || has_web_token(whole)
+        || has_password(whole)
+}
+
+/// True if a JSON Web Token stands somewhere in a text, or the fingerprint of one.
+fn has_web_token(text: &str) -> bool {
+    let of_token = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+    let is_token = |word: &str| SecretTraits::of_text(word).is_some_and(|traits| traits.kind == SecretKind::WebToken);
+    let mut rest = text;
+    while let Some(place) = find_fingerprint(rest) {
+        if is_token(&rest[place.clone()]) {
+            return true;
+        }
+        rest = &rest[place.end..];
+    }
+    text.contains("eyJ")
+        && text.split(|letter| !of_token(letter)).any(|word| is_token(word) || is_token(word.trim_end_matches('.')))
+}
+
+/// True if a URL somewhere in a text has a user name and a password before its host.
+fn has_password(text: &str) -> bool {
+    let ends = |letter: char| letter.is_whitespace() || "/?#\"'<>\\".contains(letter);
+    text.split("://").skip(1).any(|rest| {
+        let authority = rest.split(ends).next().unwrap_or_default();
+        let user_info = authority.rsplit_once('@').and_then(|(user_info, _)| user_info.split_once(':'));
+        user_info.is_some_and(|(_, password)| !password.is_empty())
+    })
+}
+
 /// The token behind the name of a scheme.
 fn without_scheme<'t>(credential: &'t str, scheme: &str) -> Option<&'t str> {
     let (name, token) = credential.split_once(' ')?;
     name.eq_ignore_ascii_case(scheme).then(|| token.trim_start())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_found_within_texts() {
+        const TOKEN: &str = "eyJhbGciOiJub25lIn0.eyJpc3MiOiJhIn0.c2lnbmVk";
+        const FINGERPRINT: &str = "umpire:3f9a0c7d2be95f36~jwt~";
+        for text in [
+            TOKEN.to_owned(),
+            format!("token: {TOKEN}."),
+            format!("https://meadow.example/?token={TOKEN}&x=1"),
+            FINGERPRINT.to_owned(),
+            format!("https://meadow.example/?token={FINGERPRINT}&x=1"),
+            "https://user:passw0rdX@meadow.example/".to_owned(),
+            "https://umpire:3f9a0c7d2be95f36@meadow.example/".to_owned(),
+            "ghp_16C7e42F292c6912E7710c838347Ae178B4a".to_owned(),
+            "umpire:3f9a0c7d2be95f36".to_owned(),
+        ] {
+            assert!(holds_secret(&text), "{text}");
+        }
+        for text in [
+            "Your password manager of fitness: keep your token of gratitude",
+            "https://meadow.example:8443/a@b:c",
+            "https://user@meadow.example",
+            "eyJhbGciOi",
+            "ACME-1234-5678",
+            "myfitnessapp-production-broker-account-0001",
+            "token: umpire:3f9a0c7d2be95f36",
+        ] {
+            assert!(!holds_secret(text), "{text}");
+        }
+    }
 }

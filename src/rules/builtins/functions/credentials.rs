@@ -48,6 +48,15 @@ pub(crate) static FUNCTIONS: &[Function] = &[
         |call| Ok(call.arena().maybe(call.text().and_then(credentials::secret_kind))),
     ),
     function(
+        "holds_secret",
+        [1, 1],
+        Type::Bool,
+        "holds_secret(s)",
+        "true if a text is a secret of a known kind (`secret_kind`) or a token that begins as services let theirs begin (`ghp_…`), or has a JSON Web Token or the password of a URL in it. A secret and its fingerprint say the same",
+        |call| Ok(Val::bool(call.text().is_some_and(credentials::holds_secret))),
+    )
+    .costs(|call| call.first().weight()),
+    function(
         "token_expiry",
         [1, 1],
         Type::Plain,
