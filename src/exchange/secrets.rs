@@ -15,7 +15,6 @@
 
 mod endings;
 mod fingerprint;
-mod issued;
 mod likely;
 mod memo;
 mod names;
@@ -26,7 +25,6 @@ pub use fingerprint::fingerprint;
 pub(crate) use fingerprint::{
     FINGERPRINT_MARK, SecretKind, SecretTraits, find_fingerprint, fingerprint_at, is_fingerprint,
 };
-pub(crate) use issued::{ISSUED, is_issued_token, is_mixed};
 pub(crate) use likely::is_likely_secret;
 use names::{
     AMBIGUOUS, ENDINGS, HARMLESS, HARMLESS_FIELDS, HOLDERS, IN_FIELDS, LOGIN, OF_LOGINS, PARAMETERS, SUFFIXES, WORDS,

@@ -3,7 +3,37 @@
 //! `ghp_… | glpat-… | sk_live_… | AIza… | ya29.…`
 
 use super::Scan;
-use crate::exchange::secrets::{ISSUED, is_likely_secret, is_mixed};
+use crate::exchange::secrets::is_likely_secret;
+
+/// How tokens begin, and how many letters follow.
+const BEGINNINGS: [(&[u8], usize); 26] = [
+    (b"ghp_", 36),
+    (b"gho_", 36),
+    (b"ghu_", 36),
+    (b"ghs_", 36),
+    (b"ghr_", 36),
+    (b"github_pat_", 82),
+    (b"glpat-", 20),
+    (b"sk_live_", 24),
+    (b"rk_live_", 24),
+    (b"sk_test_", 24),
+    (b"rk_test_", 24),
+    (b"whsec_", 32),
+    (b"xoxb-", 40),
+    (b"xoxa-", 40),
+    (b"xoxp-", 40),
+    (b"xoxr-", 40),
+    (b"xoxs-", 40),
+    (b"AIza", 35),
+    (b"npm_", 36),
+    (b"shpat_", 32),
+    (b"shpca_", 32),
+    (b"shppa_", 32),
+    (b"shpss_", 32),
+    (b"dop_v1_", 64),
+    (b"sk-proj-", 48),
+    (b"sk-ant-", 48),
+];
 
 /// The same before a dot.
 const BEFORE_DOT: [&[u8]; 2] = [b"ya29.", b"hvs."];
@@ -25,9 +55,11 @@ impl<'t> Scan<'t> {
         if !matches!(text[start], b'g' | b's' | b'r' | b'w' | b'x' | b'A' | b'n' | b'd') {
             return None;
         }
-        let (beginning, length) = ISSUED.iter().find(|(beginning, _)| text[start..].starts_with(beginning))?;
+        let (beginning, length) = BEGINNINGS.iter().find(|(beginning, _)| text[start..].starts_with(beginning))?;
         let rest = self.letters(start + beginning.len());
-        let is_token = rest.len() >= *length && is_mixed(rest) || rest.len() >= SHORTEST && is_likely_secret(rest);
+        let is_mixed = rest.iter().any(u8::is_ascii_lowercase)
+            && rest.iter().any(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
+        let is_token = rest.len() >= *length && is_mixed || rest.len() >= SHORTEST && is_likely_secret(rest);
         is_token.then(|| self.issued(start, start + beginning.len() + rest.len()))
     }
 

@@ -52,7 +52,7 @@ pub(crate) static FUNCTIONS: &[Function] = &[
         [1, 1],
         Type::Bool,
         "holds_secret(s)",
-        "true if a text is a secret of a known kind (`secret_kind`) or a token that begins as services let theirs begin (`ghp_…`), or has a JSON Web Token or the password of a URL in it. A secret and its fingerprint say the same",
+        "true if a text is a secret of a known kind (`secret_kind`), or has a JSON Web Token or the password of a URL in it. A secret and its fingerprint say the same",
         |call| Ok(Val::bool(call.text().is_some_and(credentials::holds_secret))),
     )
     .costs(|call| call.first().weight()),
