@@ -41,7 +41,7 @@ use crate::proxy::h1::{
     BodyEncoding, H1SendError, HeadWatch, MessageReader, MessageWriter, ResponseShape, interim_head, parse_request,
     response_coding, response_head,
 };
-use crate::proxy::io::{Transport, WriteSide as _};
+use crate::proxy::io::{ResetUnlessWhole, Transport, WriteSide as _};
 use crate::proxy::logged::LoggedError;
 use crate::proxy::message::fields::RawTrailers;
 use crate::proxy::message::head::{HeadError, RequestHead, bodiless};
@@ -390,6 +390,8 @@ impl<W: Transport> Connection<W> {
         // The record's own copy of the fields is to be the last one when the exchange ends.
         drop(headers);
         let body = (!shape.bodiless).then_some(body);
+        // Whatever ends this before the body is whole: Umpire itself, the upstream, the broker, or the time.
+        let writer = ResetUnlessWhole::new(writer, coding == BodyEncoding::UntilClose);
         let outgoing = MessageWriter::new(writer, start, body, coding).with_trailers(trailers);
         let mut outgoing = match exchange_builder {
             Some(exchange_builder) => outgoing.telling(exchange_builder),
@@ -397,7 +399,7 @@ impl<W: Transport> Connection<W> {
         };
         let patience = self.common.limits.stall_timeout;
         let mut stalled: Option<(u64, Pin<Box<Sleep>>)> = None;
-        let sent = poll_fn(|cx| {
+        poll_fn(|cx| {
             match outgoing.poll_send(cx) {
                 Poll::Ready(Ok(())) => return Poll::Ready(Ok(())),
                 Poll::Ready(Err(H1SendError::Body(error))) => return Poll::Ready(Err(ConnectionError::Body(error))),
@@ -420,14 +422,9 @@ impl<W: Transport> Connection<W> {
             };
             timer.as_mut().poll(cx).map(|()| Err(ConnectionError::Stalled(patience)))
         })
-        .await;
-        if let Err(error) = sent {
-            if matches!(error, ConnectionError::Body(_)) && coding == BodyEncoding::UntilClose {
-                outgoing.into_io().reset();
-            }
-            return Err(error);
-        }
+        .await?;
         let (writer, out) = outgoing.into_parts();
+        let writer = writer.whole().ok_or_else(|| ConnectionError::Write(io::ErrorKind::NotConnected.into()))?;
         // What a large answer took is not kept.
         self.out = if out.capacity() > 2 * GATHER { BytesMut::new() } else { out };
         Ok((writer, keep))

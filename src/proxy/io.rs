@@ -29,6 +29,66 @@ pub trait WriteSide: AsyncWrite + Unpin + Send + Sync + 'static {
     fn reset(self);
 }
 
+/// A write side that is reset where it is dropped in the middle of a body that the end of the connection delimits: an orderly
+/// end would say that the body is whole.
+pub(crate) struct ResetUnlessWhole<O: WriteSide> {
+    /// Always there, but in [`Drop`] and behind [`Self::whole`].
+    output: Option<O>,
+    until_close: bool,
+}
+
+impl<O: WriteSide> ResetUnlessWhole<O> {
+    /// `until_close`: it is the end of the connection that says where the body ends.
+    pub(super) fn new(output: O, until_close: bool) -> Self {
+        Self { output: Some(output), until_close }
+    }
+
+    /// All of the body was sent.
+    pub(super) fn whole(mut self) -> Option<O> {
+        self.output.take()
+    }
+
+    fn io(&mut self) -> io::Result<Pin<&mut O>> {
+        self.output.as_mut().map(Pin::new).ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+}
+
+impl<O: WriteSide> Drop for ResetUnlessWhole<O> {
+    fn drop(&mut self) {
+        if self.until_close
+            && let Some(output) = self.output.take()
+        {
+            output.reset();
+        }
+    }
+}
+
+impl<O: WriteSide> AsyncWrite for ResetUnlessWhole<O> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.io()?.poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.io()?.poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.output.as_ref().is_some_and(AsyncWrite::is_write_vectored)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.io()?.poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.io()?.poll_shutdown(cx)
+    }
+}
+
 /// A byte stream with a broker at its other end.
 pub(crate) trait Transport: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     /// Its reading side.

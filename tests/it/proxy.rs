@@ -26,4 +26,5 @@ mod slow;
 mod streaming;
 mod support;
 mod tls;
+mod until_close;
 mod wire;
