@@ -190,13 +190,7 @@ impl RecordLoop {
     /// Records whatever comes.
     fn until_the_end(&mut self) {
         loop {
-            let next = self.intake.try_next().or_else(|| {
-                commit(&mut self.capture_guard, &mut self.backlog);
-                self.committed = Instant::now();
-                self.backlog.recorder_lags(false);
-                self.intake.blocking_next()
-            });
-            let Some(exchange) = next.map(QueuedExchange::release) else { break };
+            let Some(exchange) = self.next().map(QueuedExchange::release) else { break };
             (self.at_hand, self.panics) = (true, 0);
             #[cfg(test)]
             panics::inject("recorder", &exchange.request.target);
@@ -218,6 +212,24 @@ impl RecordLoop {
             self.capture_guard.report_missed();
         }
         commit(&mut self.capture_guard, &mut self.backlog);
+    }
+
+    /// The next exchange; `None` at the end. What was appended is committed before it is waited for.
+    fn next(&mut self) -> Option<QueuedExchange> {
+        loop {
+            let next = self.intake.try_next();
+            if next.is_some() {
+                return next;
+            }
+            commit(&mut self.capture_guard, &mut self.backlog);
+            self.committed = Instant::now();
+            self.backlog.recorder_lags(false);
+            // Exchanges may be missed while none ends.
+            self.capture_guard.report_missed();
+            if !self.intake.blocking_wait() {
+                return self.intake.try_next();
+            }
+        }
     }
 
     /// Gets ready to go on after a panic. False if that makes no sense any more.
@@ -324,6 +336,41 @@ mod tests {
                 "{part}: {states:?}"
             );
         }
+    }
+
+    #[test]
+    fn that_nothing_more_can_be_recorded_is_said_while_no_exchange_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        let (sink, intake) = sink::channel(2);
+        let (events, mut receiver) = channel(1_000);
+        let file = folder.path().join("crowded.db");
+        let meta = Meta::new(None, jiff::Timestamp::UNIX_EPOCH);
+        let series = RotatingWriter::create(&file, meta, Rotation::default()).unwrap();
+        let judge = Judge::new(Arc::new(RuleBook::built_in().unwrap()), BookingSystemInfo::default());
+        let recorder =
+            Recorder::new(intake, Redactor::new().unwrap(), Some(series), judge, events, RuleBookSlot::default());
+        let recorder = std::thread::spawn(move || recorder.run());
+        let mut next = || loop {
+            let event = receiver.events.blocking_recv().unwrap();
+            if matches!(event, Event::Notice(_) | Event::Recording(_)) {
+                return event;
+            }
+        };
+        // Two event streams whose clients have left.
+        let streams = [runtime.block_on(sink.reserve()).unwrap(), runtime.block_on(sink.reserve()).unwrap()];
+        assert!(runtime.block_on(sink.reserve()).is_none());
+        assert!(matches!(next(), Event::Notice(words) if words.contains("2 exchanges are under way")));
+        assert!(matches!(next(), Event::Recording(RecordingStatus::Off { reason, missed: 1 })
+                if reason.contains("2 exchanges are under way") && !reason.contains("keep up")));
+        for place in streams {
+            place.send(Exchange::get("http://x", "/events"), None);
+        }
+        assert!(matches!(next(), Event::Recording(RecordingStatus::On { missed: 1, .. })), "there is room again");
+        drop(sink);
+        let closing = recorder.join().unwrap();
+        assert_eq!(closing.missed, 1);
+        assert!(closing.trouble.is_some_and(|trouble| trouble.contains("under way")));
     }
 
     #[test]

@@ -10,7 +10,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::watchdog::{HungWrite, WriteWatchdog};
@@ -26,6 +26,9 @@ const RETRY_EVERY: Duration = Duration::from_secs(1);
 
 /// How often it is looked whether the capture is still there.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How often it is said anew how many exchanges are missing because too many are under way.
+const SAY_EVERY: Duration = Duration::from_secs(1);
 
 /// What became of an exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +59,15 @@ pub(super) struct CaptureGuard {
     events: EventSender,
     /// Exchanges that the proxy could not hand over.
     not_handed_over: Arc<AtomicU64>,
+    /// The last of them was missed because of exchanges under way, of which there were `capacity`.
+    crowded: Arc<AtomicBool>,
+    capacity: usize,
+    /// "Not recording" was said for that reason, and not taken back.
+    said_crowded: bool,
+    /// When that was said last; a notice says it once.
+    crowded_at: Option<Instant>,
+    /// How many were missing when that was last looked at.
+    seen_missed: u64,
     /// Says how many bodies had to be cut.
     memory: Arc<BodyMemory>,
     /// That some were was reported.
@@ -82,6 +94,11 @@ impl CaptureGuard {
             given_up: None,
             events,
             not_handed_over,
+            crowded: intake.crowded_flag(),
+            capacity: intake.capacity(),
+            said_crowded: false,
+            crowded_at: None,
+            seen_missed: 0,
             memory,
             cut_reported: false,
             lost: 0,
@@ -104,6 +121,9 @@ impl CaptureGuard {
         }
         let index = self.series.as_ref()?.len();
         let appended = self.watched(|guard| guard.append(exchange));
+        if appended {
+            self.say_room();
+        }
         Some(KeptExchange { index, appended })
     }
 
@@ -311,10 +331,44 @@ impl CaptureGuard {
     pub(super) fn report_missed(&mut self) {
         self.report_cut();
         let missed = self.missed();
+        self.seen_missed = missed;
         if missed > self.reported_missed && (self.series.is_some() || self.given_up.is_some()) {
+            if self.failed_at.is_none() && self.given_up.is_none() && self.crowded.load(Ordering::Relaxed) {
+                return self.say_crowded(missed);
+            }
             self.reported_missed = missed;
             let reason = self.trouble.clone().unwrap_or_else(|| "the recorder could not keep up".to_owned());
             self.events.send(Event::Recording(RecordingStatus::Off { reason, missed }));
+        }
+    }
+
+    /// Says that there is no room for more exchanges under way. The exchanges that have room are recorded when they end.
+    fn say_crowded(&mut self, missed: u64) {
+        if self.said_crowded && self.crowded_at.is_some_and(|at| at.elapsed() < SAY_EVERY) {
+            return;
+        }
+        self.reported_missed = missed;
+        let first = self.crowded_at.replace(Instant::now()).is_none();
+        let under_way = text::count(self.capacity as u64, "exchange");
+        let reason = format!("{under_way} are under way, and no more can be recorded until some of them end");
+        self.said_crowded = true;
+        if first {
+            tracing::warn!("{reason}");
+            self.events.send(Event::Notice(format!(
+                "Requests pass unrecorded: {reason}. Event streams whose clients have left may be among them."
+            )));
+        }
+        self.trouble = Some(reason.clone());
+        self.events.send(Event::Recording(RecordingStatus::Off { reason, missed }));
+    }
+
+    /// There is room for exchanges under way again.
+    fn say_room(&mut self) {
+        let missed = self.missed();
+        if self.said_crowded && missed == self.seen_missed && self.failed_at.is_none() {
+            self.said_crowded = false;
+            self.reported_missed = missed;
+            self.say_on();
         }
     }
 

@@ -53,9 +53,11 @@ pub(super) fn channel_with(capacity: usize, body_memory: u64) -> (ExchangeSender
     let queue = Arc::new(Queue {
         slots: Arc::default(),
         bell,
+        capacity,
         places: Arc::new(Semaphore::new(capacity)),
         stuck: AtomicBool::new(false),
         missed: Arc::default(),
+        crowded: Arc::default(),
         memory: Arc::new(BodyMemory { free: AtomicU64::new(body_memory), cut: AtomicU64::new(0) }),
     });
     let receiver = ExchangeReceiver {
@@ -64,6 +66,7 @@ pub(super) fn channel_with(capacity: usize, body_memory: u64) -> (ExchangeSender
         capacity,
         places: Arc::clone(&queue.places),
         missed: Arc::clone(&queue.missed),
+        crowded: Arc::clone(&queue.crowded),
         memory: Arc::clone(&queue.memory),
     };
     (ExchangeSender { queue, announcer: None }, receiver)
@@ -171,10 +174,13 @@ struct Queue {
     slots: Arc<Mutex<WriteOrder>>,
     /// Rung when there may be something to take.
     bell: mpsc::Sender<()>,
+    capacity: usize,
     places: Arc<Semaphore>,
     /// The last request for room was in vain.
     stuck: AtomicBool,
     missed: Arc<AtomicU64>,
+    /// The last exchange was missed because of exchanges that are still under way, and not of the recorder.
+    crowded: Arc<AtomicBool>,
     memory: Arc<BodyMemory>,
 }
 
@@ -232,6 +238,7 @@ pub struct ExchangeReceiver {
     capacity: usize,
     places: Arc<Semaphore>,
     missed: Arc<AtomicU64>,
+    crowded: Arc<AtomicBool>,
     memory: Arc<BodyMemory>,
 }
 
@@ -292,7 +299,10 @@ impl ExchangeSender {
         };
         queue.stuck.store(permit.is_none(), Ordering::Relaxed);
         let Some(permit) = permit else {
+            queue.crowded.store(locked(&queue.slots).queue.len() < queue.capacity / 2, Ordering::Relaxed);
             queue.missed.fetch_add(1, Ordering::Relaxed);
+            // Nothing may end for long: whoever keeps count is to hear of it now.
+            queue.ring();
             return None;
         };
         let memory = Arc::new(MemoryShare { memory: Arc::clone(&queue.memory), taken: AtomicU64::new(0) });
@@ -366,16 +376,23 @@ impl ExchangeReceiver {
         locked(&self.slots).queue.len()
     }
 
-    /// As [`Self::next`], from a thread outside the runtime, and with its place.
+    /// Waits on a thread outside the runtime until there may be something to take, or an exchange was missed. False once the
+    /// proxy is gone: what can be taken then is the last.
     ///
     /// # Panics
     /// If called within an asynchronous task.
+    pub(crate) fn blocking_wait(&mut self) -> bool {
+        self.rung.blocking_recv().is_some()
+    }
+
+    /// The next exchange that ended, for a thread outside the runtime.
+    #[cfg(test)]
     pub(crate) fn blocking_next(&mut self) -> Option<QueuedExchange> {
         loop {
             if let Some(queued) = self.try_next() {
                 return Some(queued);
             }
-            if self.rung.blocking_recv().is_none() {
+            if !self.blocking_wait() {
                 return self.try_next();
             }
         }
@@ -389,6 +406,11 @@ impl ExchangeReceiver {
     /// The memory for bodies, which knows how many had to be cut.
     pub(crate) fn body_memory(&self) -> Arc<BodyMemory> {
         Arc::clone(&self.memory)
+    }
+
+    /// True if the last exchange was missed because of exchanges that are still under way, to be read elsewhere.
+    pub(crate) fn crowded_flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.crowded)
     }
 
     /// The counter behind [`Self::missed`], to be read elsewhere.
