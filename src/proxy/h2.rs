@@ -21,7 +21,7 @@ mod raw_heads;
 
 pub(crate) use duplex::{DuplexReadHalf, DuplexWriteHalf};
 pub(crate) use incoming::IncomingBody;
-pub(crate) use outgoing::{H2SendError, OutgoingBody};
+pub(crate) use outgoing::{H2SendError, LateReset, OutgoingBody};
 pub(crate) use packed::pack_target;
 pub(crate) use raw_heads::{RawHeads, packed_size};
 

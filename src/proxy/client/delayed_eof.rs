@@ -46,6 +46,11 @@ impl EofState {
         !self.unflushed.load(Ordering::Relaxed)
     }
 
+    /// Something was given to the connection that it has not tried to write yet.
+    pub(super) fn will_write(&self) {
+        self.unflushed.store(true, Ordering::Relaxed);
+    }
+
     /// How many flushes have completed.
     pub(crate) fn flushes(&self) -> u64 {
         self.flushes.load(Ordering::Relaxed)

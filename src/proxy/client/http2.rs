@@ -40,8 +40,8 @@ use crate::proxy::h1::FinalWriteObserver as _;
 use crate::proxy::h2::fields::outgoing_response;
 use crate::proxy::h2::head::request as read_request;
 use crate::proxy::h2::{
-    CONNECTION_WINDOW, DuplexReadHalf, DuplexWriteHalf, H2SendError, IncomingBody, OutgoingBody, RawHeads, SEND_BUFFER,
-    STREAMS, WINDOW, packed_size,
+    CONNECTION_WINDOW, DuplexReadHalf, DuplexWriteHalf, H2SendError, IncomingBody, LateReset, OutgoingBody, RawHeads,
+    SEND_BUFFER, STREAMS, WINDOW, packed_size,
 };
 use crate::proxy::logged::LoggedError;
 use crate::proxy::message::fields::RawTrailers;
@@ -63,30 +63,45 @@ const RESETS: u32 = 100;
 enum StreamEnd {
     /// All of its answer was given to the connection, which may not have sent it yet. The builder of its record, where it is recorded.
     Answered(Option<Arc<ExchangeBuilder>>),
+    /// The answer's body broke off: what came of it was given to the connection, and then the stream is to be reset.
+    BrokenOff(LateReset),
     Reset,
 }
 
-/// Answers that were given to the connection and are not flushed yet: at most one per stream.
+/// What was given to the connection and is not flushed yet: at most one answer per stream.
 #[derive(Default)]
-struct Unflushed(Vec<Arc<ExchangeBuilder>>);
+struct Unflushed {
+    answers: Vec<Arc<ExchangeBuilder>>,
+    /// Resets of answers that broke off: each is sent when what came before it is flushed.
+    resets: Vec<LateReset>,
+}
 
 impl Unflushed {
     /// Polls a connection, which flushes what it has, and tells the builders of exchanges what has become of their answers.
     fn poll<T>(&mut self, io: &EofState, poll: impl FnOnce() -> Poll<T>) -> Poll<T> {
-        self.0.iter().for_each(|exchange_builder| exchange_builder.begins());
+        self.answers.iter().for_each(|exchange_builder| exchange_builder.begins());
         let before = io.flushes();
         let polled = poll();
         let flushed = io.is_flushed() && io.flushes() > before;
-        self.0.iter().for_each(|exchange_builder| exchange_builder.ended(flushed));
+        self.answers.iter().for_each(|exchange_builder| exchange_builder.ended(flushed));
         if flushed {
-            self.0.clear();
+            self.answers.clear();
+            if !self.resets.is_empty() {
+                io.will_write();
+            }
+            // This wakes the task, which polls the connection again.
+            self.resets.drain(..).for_each(LateReset::send);
         }
         polled
     }
 
+    fn is_empty(&self) -> bool {
+        self.answers.is_empty() && self.resets.is_empty()
+    }
+
     /// The broker takes nothing more.
     fn give_up(&self, patience: Duration) {
-        self.0.iter().for_each(|exchange_builder| {
+        self.answers.iter().for_each(|exchange_builder| {
             exchange_builder.failed(FailureKind::ClientGone, takes_nothing(patience), None);
         });
     }
@@ -136,7 +151,11 @@ pub(super) async fn run<W>(
             Some(ended) = exchanges.next(), if !exchanges.is_empty() => {
                 match ended {
                     Ok(StreamEnd::Answered(exchange_builder)) => {
-                        unflushed.0.extend(exchange_builder);
+                        unflushed.answers.extend(exchange_builder);
+                        resets = resets.saturating_sub(1);
+                    }
+                    Ok(StreamEnd::BrokenOff(reset)) => {
+                        unflushed.resets.push(reset);
                         resets = resets.saturating_sub(1);
                     }
                     Ok(StreamEnd::Reset) => resets += 1,
@@ -177,7 +196,7 @@ pub(super) async fn run<W>(
             }
             // Looked at time and again: an answer may take up to twice as long as the limit says.
             () = &mut stalled => {
-                if !unflushed.0.is_empty() && written == io.written() {
+                if !unflushed.is_empty() && written == io.written() {
                     unflushed.give_up(limits.stall_timeout);
                     return tracing::debug!("the broker takes none of its answers");
                 }
@@ -384,7 +403,7 @@ async fn send(
         }
         Some(Err(H2SendError::Body(error))) => {
             tracing::debug!(error = %LoggedError(&*error), "the answer's body broke off");
-            StreamEnd::Answered(None)
+            StreamEnd::BrokenOff(outgoing.into_reset(&error))
         }
     }
 }

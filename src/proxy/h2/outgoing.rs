@@ -2,8 +2,10 @@
 //!
 //! ```text
 //! body ─► frame ─► as much as the receiver has room for ─► DATA … ─► trailers or END_STREAM ─► done
-//!    └─ fails ─► RST_STREAM, Err(Body)      └─ the receiver resets ─► Err(Reset)
+//!    └─ fails ─► Err(Body) ─► LateReset     └─ the receiver resets ─► Err(Reset)
 //! ```
+//!
+//! A reset drops what waits to be written of its stream. Whoever has the connection sends it when that has been flushed.
 
 use std::task::{Context, Poll, ready};
 
@@ -18,7 +20,7 @@ use crate::proxy::upstream::{BodyError, WireBody};
 /// Why a body was not sent to its end.
 #[derive(Debug)]
 pub(crate) enum H2SendError {
-    /// It failed at the source; the stream was reset.
+    /// It failed at the source; the stream is still to be reset, see [`OutgoingBody::into_reset`].
     Body(BodyError),
     /// The receiver wants no more of it, or is gone.
     Stream(h2::Error),
@@ -38,6 +40,16 @@ impl OutgoingBody {
     /// Sends `body` on a stream whose head has gone out; `None` if that was the end of it.
     pub(crate) fn new(stream: SendStream<Bytes>, body: Option<WireBody>) -> Self {
         Self { stream, body, data: Bytes::new(), held: false, sent: 0, waits_for_body: false }
+    }
+
+    /// Resets the stream because the body failed; what of it waits to be written is lost.
+    pub(crate) fn reset(&mut self, error: &BodyError) {
+        self.stream.send_reset(reason_of(error));
+    }
+
+    /// The reset that says that the body failed.
+    pub(crate) fn into_reset(self, error: &BodyError) -> LateReset {
+        LateReset { stream: self.stream, reason: reason_of(error) }
     }
 
     /// While held, the body is not asked for anything.
@@ -94,7 +106,6 @@ impl OutgoingBody {
                     }
                 },
                 Some(Err(error)) => {
-                    self.stream.send_reset(reason_of(&error));
                     self.body = None;
                     return Poll::Ready(Err(H2SendError::Body(error)));
                 }
@@ -146,11 +157,25 @@ impl OutgoingBody {
     }
 }
 
+/// A stream that is to be reset when what was given to it has been flushed. Dropped, it is reset at once, as cancelled.
+pub(crate) struct LateReset {
+    stream: SendStream<Bytes>,
+    reason: Reason,
+}
+
+impl LateReset {
+    /// Resets the stream; what of it waits to be written is lost.
+    pub(crate) fn send(mut self) {
+        self.stream.send_reset(self.reason);
+    }
+}
+
 /// What to say to the receiver of a body that failed: what its sender said, if it spoke HTTP/2 too.
 fn reason_of(error: &BodyError) -> Reason {
     let said = error.downcast_ref::<h2::Error>().filter(|error| error.is_reset()).and_then(h2::Error::reason);
     said.filter(|&reason| reason != Reason::NO_ERROR).unwrap_or(Reason::INTERNAL_ERROR)
 }
+
 /// The trailer fields that go on, as over HTTP/1.
 fn that_may_trail(fields: HeaderMap) -> HeaderMap {
     if fields.keys().all(|name| may_trail(name.as_str())) {

@@ -118,6 +118,33 @@ async fn breaking_off_in_mid_body_over_http1_resets_the_stream() {
     assert_eq!(proxy.recorded().await.failure.unwrap().kind, FailureKind::BrokenOff);
 }
 
+/// A reset drops what waits to be written: it has to wait for that.
+#[tokio::test]
+async fn what_came_of_an_answer_that_breaks_off_arrives_before_the_reset() {
+    const CAME: usize = 60_000;
+    let server = Server::start().await;
+    let mut proxy = before_http1(&server).await;
+    for _ in 0..10 {
+        let broker = Broker::connect(proxy.address).await;
+        let (response, _) = broker.begin(request("GET", "/x", &[]), true).await;
+        let mut system = server.accept().await;
+        system.head().await;
+        system.send([b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n".to_vec(), vec![b'x'; CAME]].concat()).await;
+        drop(system);
+        let mut body = soon("an answer", response).await.unwrap().into_body();
+        let mut got = 0;
+        let error = loop {
+            match soon("data", body.data()).await.unwrap() {
+                Ok(data) => got += data.len(),
+                Err(error) => break error,
+            }
+        };
+        assert!(error.is_reset() && error.reason() == Some(Reason::INTERNAL_ERROR), "{error}");
+        assert_eq!(got, CAME);
+        assert_eq!(proxy.recorded().await.response.unwrap().body.bytes.len(), CAME);
+    }
+}
+
 #[tokio::test]
 async fn what_was_refused_is_sent_again_whatever_its_method() {
     let refusals = Arc::new(AtomicUsize::new(0));

@@ -106,6 +106,7 @@ impl HttpCall for H2Call {
         if !self.sending.is_done() {
             match self.sending.poll_send(cx) {
                 Poll::Ready(Err(H2SendError::Body(error))) => {
+                    self.sending.reset(&error);
                     let what = format!("did not get all of the request: {error}");
                     return Poll::Ready(Err(self.error(failure_kind_of_request(&error), &what)));
                 }
@@ -188,6 +189,7 @@ impl Body for H2ResponseBody {
         if !this.sending.is_done()
             && let Poll::Ready(Err(H2SendError::Body(error))) = this.sending.poll_send(cx)
         {
+            this.sending.reset(&error);
             return Poll::Ready(Some(Err(error)));
         }
         Pin::new(&mut this.incoming).poll_frame(cx)
