@@ -11,6 +11,7 @@ use hyper::{Method, StatusCode};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
 use rustls_pki_types::{CertificateDer, ServerName};
+use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
@@ -67,13 +68,14 @@ pub(crate) async fn examine(to: &BaseUri, reach: &UpstreamConfig) -> Vec<DoctorC
 
 async fn connection(to: &BaseUri, dialer: &Dialer) -> DoctorCheck {
     let scheme = if to.is_tls() { "https" } else { "http" };
+    let deadline = Instant::now() + PATIENCE;
     let dialing = async {
         let proxy = |error: UpstreamClientError| Trouble { what: error.to_string(), remedy: "correct it".to_owned() };
         let via = dialer.via(scheme, to.host(), to.port()).map_err(proxy)?;
-        let dialed = dialer.dial(to.host(), to.port(), via.as_ref(), to.is_tls()).await;
+        let dialed = dialer.dial(to.host(), to.port(), via.as_ref(), to.is_tls(), deadline).await;
         dialed.map(|_| via.is_some()).map_err(|error| no_connection(&error, Peer::BookingSystem))
     };
-    match tokio::time::timeout(PATIENCE, dialing).await {
+    match tokio::time::timeout_at(deadline, dialing).await {
         Ok(Ok(false)) => DoctorCheck::good("upstream", format!("{} accepts connections", to.authority())),
         Ok(Ok(true)) => DoctorCheck::good("upstream", format!("{} is reached through a proxy", to.authority())),
         Ok(Err(Trouble { what, remedy })) => DoctorCheck::new(
@@ -140,10 +142,11 @@ async fn certificate(to: &BaseUri, dialer: &Dialer, reach: &UpstreamConfig) -> D
 /// The certificate that the booking system shows.
 async fn handshake(to: &BaseUri, dialer: &Dialer) -> Result<CertificateDer<'static>, Trouble> {
     let other = |what: String| Trouble { what, remedy: "check --to and the options that it names".to_owned() };
+    let deadline = Instant::now() + PATIENCE;
     let shaking = async {
         let name = ServerName::try_from(to.host().to_owned()).map_err(|error| other(error.to_string()))?;
         let via = dialer.via("https", to.host(), to.port()).map_err(|error| other(error.to_string()))?;
-        let stream = dialer.dial(to.host(), to.port(), via.as_ref(), true).await;
+        let stream = dialer.dial(to.host(), to.port(), via.as_ref(), true, deadline).await;
         let stream = stream.map_err(|error| no_connection(&error, Peer::BookingSystem))?;
         let connector = TlsConnector::from(dialer.tls().map_err(|error| other(error.to_string()))?);
         let stream = connector.connect(name, stream).await.map_err(|error| no_tls(&error, Peer::BookingSystem))?;
@@ -157,7 +160,7 @@ async fn handshake(to: &BaseUri, dialer: &Dialer) -> Result<CertificateDer<'stat
         what: format!("no handshake within {PATIENCE:?}"),
         remedy: "check that the port speaks https, and look into the booking system's log".to_owned(),
     };
-    tokio::time::timeout(PATIENCE, shaking).await.unwrap_or_else(|_| Err(late()))
+    tokio::time::timeout_at(deadline, shaking).await.unwrap_or_else(|_| Err(late()))
 }
 
 /// Days until a certificate ends.

@@ -24,6 +24,7 @@ use std::sync::Arc;
 use hyper::{Method, Response};
 use quick_cache::sync::Cache;
 use rustls::ServerConfig;
+use tokio::time::Instant;
 
 pub use self::admission::{ClientAllowList, ClientAllowListError, Credentials, CredentialsError};
 pub use self::tunnel::Tunnel;
@@ -225,12 +226,13 @@ impl ForwardProxy {
         let Some((dialer, _)) = self.forward.dialer(self.forward.denies_local(client, &host, port)) else {
             return Decision::Respond(problem::not_intercepted(&authority));
         };
+        let patience = dialer.timeout();
+        let deadline = Instant::now() + patience;
         let dialing = async {
             let via = dialer.via("https", &host, port).map_err(io::Error::other)?;
-            dialer.dial(&host, port, via.as_ref(), true).await
+            dialer.dial(&host, port, via.as_ref(), true, deadline).await
         };
-        let patience = dialer.timeout();
-        let error = match tokio::time::timeout(patience, dialing).await {
+        let error = match tokio::time::timeout_at(deadline, dialing).await {
             Ok(Ok(stream)) => {
                 (self.on_event)(ProxyEvent::Unread { authority });
                 return Decision::Tunnel(TunnelTarget::Passthrough(stream));

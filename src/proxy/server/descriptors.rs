@@ -57,8 +57,8 @@ fn limit_and_open() -> Option<(u64, u64)> {
 /// # Errors
 ///
 /// Those of connecting, but for a lack of descriptors.
-pub async fn connect(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
-    patiently(|| TcpStream::connect(addresses)).await
+pub async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+    patiently(|| TcpStream::connect(address)).await
 }
 
 /// Looks up the addresses of a host; where no descriptor is free, waits for one. The caller bounds the time.

@@ -20,6 +20,7 @@ mod call;
 mod connect;
 mod dial;
 mod driver;
+mod happy_eyeballs;
 mod http;
 mod peeked;
 mod pool;

@@ -9,6 +9,7 @@ use bytes::BytesMut;
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 use tokio::io::{ReadHalf, WriteHalf};
+use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 
 use crate::exchange::FailureKind;
@@ -140,13 +141,14 @@ impl Connector {
 
     async fn line(&self, alpn: Alpn) -> Result<UpstreamStream, UpstreamError> {
         let unreachable = |detail: String| UpstreamError { kind: FailureKind::Unreachable, detail };
+        let patience = self.dialer.timeout();
+        let deadline = Instant::now() + patience;
         let connecting = async {
-            let stream = self.dialer.dial(&self.host, self.port, self.via.as_ref(), self.tls.is_some()).await.map_err(
-                |error| {
-                    let trouble = no_connection(&error, self.peer);
-                    unreachable(format!("cannot connect to {}: {trouble}", self.name))
-                },
-            )?;
+            let dialing = self.dialer.dial(&self.host, self.port, self.via.as_ref(), self.tls.is_some(), deadline);
+            let stream = dialing.await.map_err(|error| {
+                let trouble = no_connection(&error, self.peer);
+                unreachable(format!("cannot connect to {}: {trouble}", self.name))
+            })?;
             match &self.tls {
                 None => Ok(stream),
                 Some(tls) => tls
@@ -160,8 +162,7 @@ impl Connector {
                     }),
             }
         };
-        let patience = self.dialer.timeout();
-        let stream = tokio::time::timeout(patience, connecting).await.unwrap_or_else(|_| {
+        let stream = tokio::time::timeout_at(deadline, connecting).await.unwrap_or_else(|_| {
             let why =
                 io::Error::new(io::ErrorKind::TimedOut, format!("it did not accept a connection within {patience:?}"));
             Err(unreachable(format!("cannot connect to {}: {}", self.name, no_connection(&why, self.peer))))

@@ -1,7 +1,7 @@
 //! The way to a host: directly or through another proxy.
 //!
 //! ```text
-//! host, port ─► UpstreamProxy: none ──► --resolve, else name look-up ─► TCP
+//! host, port ─► UpstreamProxy: none ──► --resolve, else name look-up ─► TCP to the first that answers
 //!                              one ───► TCP to it, TLS if it is https ─┬─ CONNECT host:port ─► a tunnel
 //!                                                                      └─ for http: it is sent requests with whole URLs
 //! ```
@@ -23,12 +23,14 @@ use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 
 use crate::proxy::h1;
 use crate::proxy::message::head::HeadLimits;
 use crate::proxy::server::descriptors;
 use crate::proxy::upstream::live::addresses::{OwnListenAddrs, Resolve, is_local, local_target, without_local};
+use crate::proxy::upstream::live::happy_eyeballs::connect_first;
 use crate::proxy::upstream::live::socket::UpstreamStream;
 use crate::proxy::upstream::live::tls::{self, Identity};
 use crate::proxy::upstream::live::trouble::{Peer, Trouble, no_connection, no_tls};
@@ -162,23 +164,25 @@ impl Dialer {
         Ok(Some(UpstreamProxy { host, port: proxy.uri().port_u16().unwrap_or(usual), authorization, tls }))
     }
 
-    /// A connection to a host, or to the proxy on the way; `tunnel`: which then makes a tunnel to it.
+    /// A connection to a host, or to the proxy on the way; `tunnel`: which then makes a tunnel to it. Of several addresses the
+    /// first that connects is taken. At `deadline` the error names those that were tried; the caller bounds the rest.
     pub(crate) async fn dial(
         &self,
         host: &str,
         port: u16,
         via: Option<&UpstreamProxy>,
         tunnel: bool,
+        deadline: Instant,
     ) -> io::Result<UpstreamStream> {
         let Some(via) = via else {
             let addresses = self.addresses(host, port).await?;
             let addresses = if self.deny_local_targets { without_local(addresses)? } else { addresses };
-            return self.tcp(&addresses).await.map(UpstreamStream::Tcp);
+            return self.tcp(&addresses, deadline).await.map(UpstreamStream::Tcp);
         };
         if self.deny_local_targets && host.parse().is_ok_and(is_local) {
             return Err(local_target());
         }
-        let connecting = async { self.tcp(&self.addresses(&via.host, via.port).await?).await };
+        let connecting = async { self.tcp(&self.addresses(&via.host, via.port).await?, deadline).await };
         let stream = connecting.await.map_err(|error| {
             let Trouble { what, remedy } = no_connection(&error, Peer::Proxy);
             let what = format!("the proxy {}:{} can't be reached: {what}", via.host, via.port);
@@ -219,8 +223,8 @@ impl Dialer {
         }
     }
 
-    async fn tcp(&self, addresses: &[SocketAddr]) -> io::Result<TcpStream> {
-        let stream = descriptors::connect(addresses).await?;
+    async fn tcp(&self, addresses: &[SocketAddr], deadline: Instant) -> io::Result<TcpStream> {
+        let stream = connect_first(addresses, deadline, descriptors::connect).await?;
         if self.own.holds(stream.local_addr()?, stream.peer_addr()?) {
             let what = "that is Umpire itself: the request would come back for ever".to_owned();
             let remedy = "name the address of the booking system, not the one that Umpire listens on".to_owned();
