@@ -304,6 +304,8 @@ fn limits(written: &WrittenLimits) -> Result<Limits, SettingError> {
         head_timeout: seconds(written.head_seconds.as_ref(), "head-seconds", default.head_timeout)?,
         idle_timeout: seconds(written.idle_seconds.as_ref(), "idle-seconds", default.idle_timeout)?,
         grace: seconds(written.grace_seconds.as_ref(), "grace-seconds", default.grace)?,
+        linger: default.linger,
+        linger_silence: default.linger_silence,
     })
 }
 

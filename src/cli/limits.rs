@@ -121,6 +121,8 @@ mod tests {
             idle_timeout: none,
             stall_timeout: none,
             grace: none,
+            linger: Limits::default().linger,
+            linger_silence: Limits::default().linger_silence,
         }
     }
 

@@ -30,7 +30,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use hyper::body::Body as _;
 use hyper::{Method, Response};
 use tokio::io::{AsyncRead, AsyncWriteExt};
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 use tokio_util::sync::CancellationToken;
 
 use self::source::{ClientEvent, ClientReader, is_end};
@@ -41,17 +41,14 @@ use crate::proxy::h1::{
     BodyEncoding, H1SendError, HeadWatch, MessageReader, MessageWriter, ResponseShape, interim_head, parse_request,
     response_coding, response_head,
 };
-use crate::proxy::io::{ResetUnlessWhole, Transport, WriteSide as _};
+use crate::proxy::io::{ResetUnlessWhole, Transport, TunnelError, WriteSide as _};
 use crate::proxy::logged::LoggedError;
 use crate::proxy::message::fields::RawTrailers;
-use crate::proxy::message::head::{HeadError, RequestHead, bodiless};
+use crate::proxy::message::head::{BodyLength, HeadError, RequestHead, bodiless};
 use crate::proxy::message::problem;
 use crate::proxy::relay::{ProxiedResponse, ProxyShared, Relay};
+use crate::proxy::upstream::live::BODY_COALESCE_WAIT;
 use crate::proxy::upstream::{Informational, InformationalResponse, WireBody};
-
-/// What is read of a request that was answered before its end, so that the connection can go on, or else the answer isn't
-/// lost in a reset.
-const LINGER: (Duration, usize) = (Duration::from_secs(2), 1024 * 1024);
 
 /// Bytes of an answer that there is room for from the beginning: most are shorter.
 const GATHER: usize = 8 * 1024;
@@ -148,8 +145,8 @@ enum ConnectionError {
     Write(#[source] io::Error),
     #[error("reading from the broker failed: {0}")]
     Read(#[source] io::Error),
-    #[error("the connection broke off after the protocol was switched: {0}")]
-    Tunnel(#[source] io::Error),
+    #[error("after the protocol was switched, {0}")]
+    Tunnel(#[source] TunnelError),
     #[error("the broker took nothing more of its answer for {0:?}")]
     Stalled(Duration),
     #[error("the answer's body broke off: {0}")]
@@ -202,7 +199,11 @@ impl<W: Transport> Connection<W> {
             let client =
                 ResponseContext { method: head.method.clone(), version: head.version, keeps_alive: head.keeps_alive() };
             let patience = self.common.limits.stall_timeout;
-            let (body, trailers) = self.source.take_body(length, head.expects_continue(), patience);
+            let waits = head.expects_continue()
+                && length != BodyLength::Known(0)
+                && !self.source.has_begun_body(BODY_COALESCE_WAIT).await;
+            head.body_unasked = !waits;
+            let (body, trailers) = self.source.take_body(length, waits, patience);
             let answer = self.await_response(&relay, head, body, trailers, &mut writer).await?;
             if answer.reset {
                 drop(answer);
@@ -214,8 +215,13 @@ impl<W: Transport> Connection<W> {
             }
             let keep;
             (writer, keep) = self.write(answer, &client, writer).await?;
-            if !(keep && (self.source.is_at_end() || self.source.drain_body(LINGER).await)) {
-                return self.close(writer).await.map(|()| None);
+            if keep && self.source.is_at_end() {
+                continue;
+            }
+            let linger = self.linger();
+            let drained = keep && linger.while_it_lasts(self.source.drain_body(linger.silence)).await == Some(true);
+            if !drained {
+                return self.close_lingering(writer, linger).await.map(|()| None);
             }
         }
     }
@@ -378,6 +384,8 @@ impl<W: Transport> Connection<W> {
         let keep = client.keeps_alive
             && coding != BodyEncoding::UntilClose
             && !self.source.has_unread_body()
+            // It may send the body all the same, or take the answer for a refusal and send another request.
+            && !self.source.awaits_continue()
             && !self.shutdown.is_cancelled();
         shape.connection = match (keep, client.version) {
             (false, _) => Some("close"),
@@ -456,9 +464,25 @@ impl<W: Transport> Connection<W> {
         self.close(writer).await.map(|()| None)
     }
 
+    /// How long what is unread is drained from now on.
+    fn linger(&self) -> Linger {
+        let limits = &self.common.limits;
+        Linger {
+            until: Instant::now() + limits.linger,
+            silence: limits.linger_silence,
+            shutdown: self.shutdown.clone(),
+            common: Arc::clone(&self.common),
+        }
+    }
+
+    async fn close(&mut self, writer: W::WriteSide) -> Result<(), ConnectionError> {
+        let linger = self.linger();
+        self.close_lingering(writer, linger).await
+    }
+
     /// Closes the connection; first drains what is unread, because closing over it would reset the connection and the
-    /// answer could be lost on its way.
-    async fn close(&mut self, mut writer: W::WriteSide) -> Result<(), ConnectionError> {
+    /// answer could be lost on its way. Nothing of it is kept.
+    async fn close_lingering(&mut self, mut writer: W::WriteSide, linger: Linger) -> Result<(), ConnectionError> {
         let patience = self.common.limits.stall_timeout;
         tokio::time::timeout(patience, writer.shutdown())
             .await
@@ -468,20 +492,41 @@ impl<W: Transport> Connection<W> {
             return Ok(());
         }
         let Some(reader) = self.source.reader() else { return Ok(()) };
-        let (time, most) = LINGER;
         let draining = async {
-            let mut drained = 0;
-            while drained < most {
+            loop {
                 reader.buf.clear();
-                match poll_fn(|cx| reader.poll_fill(cx)).await {
-                    Ok(0) | Err(_) => break,
-                    Ok(read) => drained += read,
+                match tokio::time::timeout(linger.silence, poll_fn(|cx| reader.poll_fill(cx))).await {
+                    Ok(Ok(0) | Err(_)) | Err(_) => break,
+                    Ok(Ok(_)) => {}
                 }
             }
         };
         // Draining is a courtesy: when its time is over the connection is closed all the same.
-        let _in_time = tokio::time::timeout(time, draining).await;
+        let _in_time = linger.while_it_lasts(draining).await;
         Ok(())
+    }
+}
+
+/// How long what a broker still sends is read, and dropped, behind an answer that came before the end of its request.
+struct Linger {
+    until: Instant,
+    /// Longest time without a byte.
+    silence: Duration,
+    shutdown: CancellationToken,
+    common: Arc<ProxyShared>,
+}
+
+impl Linger {
+    /// Drains as long as there is time, nobody else needs the room of the connection, and Umpire is not stopped. What has come
+    /// already is read all the same.
+    async fn while_it_lasts<T>(&self, draining: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            drained = draining => Some(drained),
+            () = self.shutdown.cancelled() => None,
+            () = self.common.evict_idle.notified() => None,
+            () = tokio::time::sleep_until(self.until) => None,
+        }
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! `Transport ─► into_halves ─► ReadSide (read ahead, lent to bodies) and WriteSide (written, ended, or reset)`
 
+mod both_ways;
+
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,6 +16,7 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio_rustls::server::TlsStream;
 
+pub(crate) use self::both_ways::{PassedBytes, TunnelError, pass_both_ways};
 use crate::proxy::logged::LoggedError;
 use crate::proxy::server::tls::in_plain_words;
 

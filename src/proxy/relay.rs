@@ -150,9 +150,9 @@ impl Relay {
     ) -> ProxiedResponse {
         let id = self.common.exchanges.fetch_add(1, Ordering::Relaxed);
         let span = tracing::debug_span!("exchange", id);
-        let RequestHead { method, target, version, fields, .. } = head;
+        let RequestHead { method, target, version, fields, body_unasked, .. } = head;
         let headers = Arc::new(fields);
-        let request = OutboundRequest { method, target, version, headers, body, trailers, informational };
+        let request = OutboundRequest { method, target, version, headers, body, body_unasked, trailers, informational };
         self.forward_as(id, connection, request).instrument(span).await
     }
 

@@ -52,6 +52,8 @@ pub struct OutboundRequest {
     pub headers: Arc<Headers>,
     /// Content.
     pub body: WireBody,
+    /// The body comes without waiting to be asked for, whatever the fields say of that (`Expect: 100-continue`).
+    pub body_unasked: bool,
     /// Trailer fields, once the body has ended.
     pub trailers: RawTrailers,
     /// Takes 1xx responses; `None` where the client can't be sent any.
@@ -67,6 +69,7 @@ impl OutboundRequest {
             version: Version::Http11,
             headers: Arc::new(headers),
             body,
+            body_unasked: false,
             trailers: RawTrailers::default(),
             informational: None,
         }
@@ -245,9 +248,10 @@ impl InformationalReceiver {
 }
 
 /// A stream of bytes both ways.
-pub trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
-
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Duplex for S {}
+pub trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {
+    /// From now on it ends with a reset when it is dropped, and not in order.
+    fn reset_on_drop(&mut self);
+}
 
 /// The raw connection after a 101 response. It no longer speaks HTTP.
 pub struct UpgradedIo {

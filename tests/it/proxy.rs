@@ -5,6 +5,7 @@
 mod answer_heads;
 mod bodiless;
 mod chain;
+mod early_answers;
 mod fidelity;
 mod failures;
 mod flush;

@@ -95,28 +95,37 @@ impl<I: ReadSide> ClientReader<I> {
         self.reader().is_some() && !self.rest.is_done()
     }
 
-    /// Reads the rest of a body whose answer came before its end, so that the connection can go on: at most so many bytes,
-    /// for at most so long. False if its end isn't reached by then, or if nobody knows whether the broker will send it.
-    pub(crate) async fn drain_body(&mut self, (time, most): (Duration, usize)) -> bool {
+    /// Reads the rest of a body whose answer came before its end, so that the connection can go on; nothing of it is kept.
+    /// False if nothing came for as long as `silence`, or if nobody knows whether the broker will send it. Can be dropped.
+    pub(crate) async fn drain_body(&mut self, silence: Duration) -> bool {
         if self.announced || self.reader().is_none() {
             return false;
         }
-        let mut rest = self.rest;
+        let (rest, trailers) = (&mut self.rest, RawTrailers::default());
         let Some(reader) = self.reader.as_mut() else { return false };
-        let trailers = RawTrailers::default();
-        let reading = async {
-            let mut read = 0;
-            while read <= most && !rest.is_done() {
-                match poll_fn(|cx| reader.poll_body(&mut rest, &trailers, cx)).await {
-                    Some(Ok(frame)) => read += frame.data_ref().map_or(0, Bytes::len),
-                    // What can't be read, or has ended with the connection.
-                    Some(Err(_)) | None => return,
-                }
+        while !rest.is_done() {
+            match tokio::time::timeout(silence, poll_fn(|cx| reader.poll_body(rest, &trailers, cx))).await {
+                Ok(Some(Ok(_))) => {}
+                // What can't be read, or has ended with the connection; or nothing came.
+                Ok(Some(Err(_)) | None) | Err(_) => break,
             }
-        };
-        let _in_time = tokio::time::timeout(time, reading).await;
-        self.rest = rest;
+        }
         rest.is_done()
+    }
+
+    /// True if the broker waits to be told to send the body, and was not told.
+    pub(super) fn awaits_continue(&self) -> bool {
+        self.announced
+    }
+
+    /// True if something of a body is here, or comes within `wait`: its broker does not wait to be told to send it.
+    pub(super) async fn has_begun_body(&mut self, wait: Duration) -> bool {
+        let Some(reader) = self.reader() else { return false };
+        if reader.buf.is_empty() {
+            // What is wrong with the connection is for the body to say; when the time is over, nothing has come.
+            let _filled = tokio::time::timeout(wait, poll_fn(|cx| reader.poll_fill(cx))).await;
+        }
+        !reader.buf.is_empty()
     }
 
     /// Nothing is to be told any more about going on: it was told.
@@ -148,7 +157,7 @@ impl<I: ReadSide> ClientReader<I> {
             self.reader = Some(reader);
             return (Full::new(data).map_err(|never| match never {}).boxed(), trailers);
         }
-        let ask = if expects && reader.buf.is_empty() {
+        let ask = if expects {
             let (sender, receiver) = oneshot::channel();
             self.wanted = Some(receiver);
             Some(sender)

@@ -87,7 +87,7 @@ fn head(method: Method, absolute: Option<&str>, target: &str) -> RequestHead {
     let mut fields = Headers::default();
     fields.push("Host", "x".to_owned());
     let absolute = absolute.map(str::to_owned);
-    RequestHead { method, absolute, target: target.to_owned(), version: Version::Http11, fields }
+    RequestHead { method, absolute, target: target.to_owned(), version: Version::Http11, fields, body_unasked: false }
 }
 
 impl Rig {

@@ -10,9 +10,8 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll, ready};
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -23,9 +22,12 @@ use tokio_util::sync::CancellationToken;
 use crate::proxy::client::{ClientInfo, Route, run};
 use crate::proxy::event::handshake_trouble;
 use crate::proxy::forward::{ForwardProxy, TunnelTarget};
-use crate::proxy::io::{PrefixedIo, ReadSide, ResetFlag, TlsConnection, Transport, WriteSide};
+use crate::proxy::io::{
+    PassedBytes, PrefixedIo, ReadSide, ResetFlag, TlsConnection, Transport, WriteSide, pass_both_ways,
+};
 use crate::proxy::logged::LoggedError;
 use crate::proxy::server::listener::HANDSHAKE_FAILURE;
+use crate::proxy::upstream::Duplex as _;
 use crate::proxy::upstream::live::UpstreamStream;
 
 /// The type of a TLS record that a handshake begins with (RFC 8446 section 5.1).
@@ -136,69 +138,35 @@ impl ForwardProxy {
     }
 }
 
-/// Passes bytes both ways.
+/// Passes bytes both ways; a reset as one.
 async fn pass<I: ReadSide, O: WriteSide>(
-    mut tunnel: Tunnel<I, O>,
-    line: UpstreamStream,
+    tunnel: Tunnel<I, O>,
+    mut line: UpstreamStream,
     idle: Duration,
     shutdown: CancellationToken,
 ) {
-    let passed = Arc::new(AtomicU64::new(0));
-    let mut remote_dialer = MeteredIo { io: line, passed: Arc::clone(&passed) };
-    let copying = tokio::io::copy_bidirectional(&mut tunnel, &mut remote_dialer);
-    let silence = async {
-        let mut before = 0;
-        loop {
-            tokio::time::sleep(idle).await;
-            let now = passed.load(Ordering::Relaxed);
-            if now == before {
-                return;
-            }
-            before = now;
-        }
-    };
+    let Tunnel { input, mut output } = tunnel;
+    let passed = PassedBytes::default();
     let stopped = async {
         shutdown.cancelled().await;
         tokio::time::sleep(TUNNEL_DRAIN).await;
     };
-    tokio::select! {
-        copied = copying => match copied {
-            Ok((up, down)) => tracing::debug!(up, down, "the tunnel ended"),
-            Err(error) => tracing::debug!(error = %LoggedError(&error), "the tunnel broke off"),
-        },
-        () = silence => tracing::debug!("the tunnel was silent for too long"),
-        () = stopped => tracing::debug!("the tunnel ended with Umpire"),
-    }
-}
-
-/// Counts what passes.
-struct MeteredIo<S> {
-    io: S,
-    passed: Arc<AtomicU64>,
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for MeteredIo<S> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
-        self.passed.fetch_add((buf.filled().len() - before) as u64, Ordering::Relaxed);
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for MeteredIo<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let written = ready!(Pin::new(&mut self.io).poll_write(cx, buf))?;
-        self.passed.fetch_add(written as u64, Ordering::Relaxed);
-        Poll::Ready(Ok(written))
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
+    let ended = tokio::select! {
+        ended = pass_both_ways(input, &mut output, &mut line, &passed, idle) => ended,
+        () = stopped => return tracing::debug!("the tunnel ended with Umpire"),
+    };
+    match ended {
+        Ok(()) => {
+            let (up, down) = (passed.up.load(Ordering::Relaxed), passed.down.load(Ordering::Relaxed));
+            tracing::debug!(up, down, "the tunnel ended");
+        }
+        Err(error) => {
+            if error.is_reset() {
+                line.reset_on_drop();
+                output.reset();
+            }
+            tracing::debug!(error = %LoggedError(&error), "the tunnel broke off");
+        }
     }
 }
 

@@ -54,6 +54,8 @@ pub struct RequestHead {
     pub version: Version,
     /// Fields.
     pub fields: Headers,
+    /// The client sends its body without waiting to be told so, whatever the fields say of that.
+    pub body_unasked: bool,
 }
 
 /// A response's status line and fields.
@@ -159,7 +161,7 @@ impl RequestHead {
         let (absolute, target) = (parsed.origin.map(str::to_owned), parsed.rest.into_owned());
         check_head_fields(&fields)?;
         check_host(version, &fields)?;
-        let head = Self { method, absolute, target, version, fields };
+        let head = Self { method, absolute, target, version, fields, body_unasked: false };
         head.length()?;
         Ok(head)
     }

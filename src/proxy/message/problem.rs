@@ -32,14 +32,12 @@ pub(crate) fn no_answer(error: &UpstreamError) -> Response<WireBody> {
             StatusCode::BAD_REQUEST,
             "bad-request",
             "Umpire could not read the request",
-            "What came of it has gone to the booking system as a request that breaks off.",
+            // The cause says what of it has gone to the booking system.
+            "",
         ),
-        FailureKind::ClientGone => (
-            StatusCode::REQUEST_TIMEOUT,
-            "request-timed-out",
-            "Umpire stopped waiting for the request",
-            "What came of it has gone to the booking system as a request that breaks off.",
-        ),
+        FailureKind::ClientGone => {
+            (StatusCode::REQUEST_TIMEOUT, "request-timed-out", "Umpire stopped waiting for the request", "")
+        }
         FailureKind::NoReplay => (
             StatusCode::BAD_GATEWAY,
             "no-replay",

@@ -26,6 +26,11 @@ pub struct Limits {
     /// Time that a broker may neither send more of its request's body nor take more of its answer, where it is the broker
     /// that is waited for; 60 s. Past it the request is refused with 408, or the answer is cut off.
     pub stall_timeout: Duration,
+    /// Time that the rest of a request is read for, and dropped, whose answer came before its end; 30 s. Closing the
+    /// connection before it is read would reset it, and the answer could be lost. At shutdown nothing more is waited for.
+    pub linger: Duration,
+    /// Time without a byte of it past which it isn't waited for any longer; 5 s.
+    pub linger_silence: Duration,
     /// Time that exchanges in flight are given at shutdown; 10 s. Past it they are cut off and recorded as stopped.
     pub grace: Duration,
 }
@@ -40,6 +45,8 @@ impl Default for Limits {
             head_timeout: Duration::from_mins(1),
             idle_timeout: Duration::from_mins(5),
             stall_timeout: Duration::from_mins(1),
+            linger: Duration::from_secs(30),
+            linger_silence: Duration::from_secs(5),
             grace: Duration::from_secs(10),
         }
     }

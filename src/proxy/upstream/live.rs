@@ -70,7 +70,7 @@ const GATHER: usize = 64 * 1024;
 
 /// How long the rest of a short body is waited for, so that it goes out with its head: most clients send the two one right
 /// behind the other. Past it the head goes out alone, and the body follows as it comes.
-const BODY_COALESCE_WAIT: Duration = Duration::from_millis(5);
+pub(crate) const BODY_COALESCE_WAIT: Duration = Duration::from_millis(5);
 
 /// How long the booking system may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -237,13 +237,16 @@ impl UpstreamClient {
                 Err(H1CallError::Failed(error)) => return Err(error),
             }
         }
+        // A booking system that serves one connection after the other takes no new one while it keeps an idle one.
+        self.pool.close_longest_idle();
         let link = self.connector.connect().await?;
         call(link, message, self.timeouts.head, &self.pool).await.map_err(H1CallError::into_inner)
     }
 
     /// The request as bytes, and the same once more if it may be sent twice.
     async fn message(&self, request: OutboundRequest) -> Result<(H1Request, Option<H1Request>), UpstreamError> {
-        let OutboundRequest { method, target, version, headers, mut body, trailers, informational } = request;
+        let OutboundRequest { method, target, version, headers, mut body, body_unasked, trailers, informational } =
+            request;
         let made: Headers;
         let mut fields = if version == Version::Http2 {
             made = with_one_cookie(&headers);
@@ -262,7 +265,7 @@ impl UpstreamClient {
             }
         }
         let unknown = version == Version::Http2 && body.size_hint().exact().is_none();
-        let expects = has_token(fields, "expect", "100-continue");
+        let expects = !body_unasked && has_token(fields, "expect", "100-continue");
         // HTTP/1.1 has to say in the head that there is a body; HTTP/2 may leave that open.
         if unknown && !expects {
             body = known_if_empty(body, BODY_COALESCE_WAIT).await.map_err(|error| self.unsent(&error))?;
@@ -320,7 +323,7 @@ impl UpstreamClient {
     fn unsent(&self, error: &BodyError) -> UpstreamError {
         UpstreamError {
             kind: failure_kind_of_request(error),
-            detail: format!("the request could not be sent on to {}: {error}", self.connector.name()),
+            detail: format!("nothing of the request was sent on to {}: {error}", self.connector.name()),
         }
     }
 }

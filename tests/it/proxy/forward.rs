@@ -269,6 +269,26 @@ async fn a_body_that_broke_off_is_a_reset_through_the_tunnel() {
 }
 
 #[tokio::test]
+async fn a_reset_in_a_tunnel_is_passed_on_as_one() {
+    let server = Server::start().await;
+    let port = server.address.port();
+    let rig = rig(&[port], Wishes::default()).await;
+    for of_client in [true, false] {
+        let mut client = rig.connect(&format!("other.example:{port}")).await;
+        let mut system = server.accept().await;
+        client.send("up").await;
+        system.until("up").await;
+        system.send("down").await;
+        client.until("down").await;
+        let (resetting, mut other) = if of_client { (client, system) } else { (system, client) };
+        resetting.stream.set_zero_linger().unwrap();
+        drop(resetting);
+        assert_eq!(other.rest().await, (Vec::new(), true), "of the client: {of_client}");
+    }
+    rig.proxy.stop().await;
+}
+
+#[tokio::test]
 async fn the_proxy_itself_is_answered_and_never_looped() {
     let rig = rig(&[], Wishes::default()).await;
     let own = rig.proxy.address;

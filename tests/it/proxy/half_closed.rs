@@ -274,3 +274,23 @@ async fn in_tunnels_too() {
     drop(system);
     assert_eq!(text(&client.rest().await.0), "pong");
 }
+
+/// What the answer says of the booking system is what the booking system saw.
+#[tokio::test]
+async fn a_request_that_ends_within_its_body_says_what_was_sent_on() {
+    for request in [
+        "PUT /x HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nabc",
+        "PUT /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabc",
+        "PUT /x HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\nabc",
+    ] {
+        let (server, proxy, mut broker) = connected().await;
+        broker.send(request).await;
+        broker.stream.shutdown().await.unwrap();
+        let answer = text(&broker.rest().await.0);
+        assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+        let nothing = answer.contains("nothing of the request was sent on");
+        assert!(nothing || answer.contains("did not get all of the request"), "{answer}");
+        assert_eq!(nothing, server.is_silent().await, "{request:?}: {answer}");
+        proxy.stop_with().await;
+    }
+}

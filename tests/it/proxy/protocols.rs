@@ -73,6 +73,20 @@ async fn switched(proxy: &Proxy, server: &Server) -> (Peer, Peer) {
 }
 
 #[tokio::test]
+async fn a_reset_behind_101_is_passed_on_as_one_and_the_record_says_whose_it_was() {
+    let server = Server::start().await;
+    let mut proxy = Proxy::to(&server).await;
+    for (of_broker, kind) in [(true, FailureKind::ClientGone), (false, FailureKind::BrokenOff)] {
+        let (broker, system) = switched(&proxy, &server).await;
+        let (resetting, mut other) = if of_broker { (broker, system) } else { (system, broker) };
+        resetting.stream.set_zero_linger().unwrap();
+        drop(resetting);
+        assert_eq!(other.rest().await, (Vec::new(), true), "of the broker: {of_broker}");
+        assert_eq!(proxy.recorded().await.failure.unwrap().kind, kind);
+    }
+}
+
+#[tokio::test]
 async fn a_switched_connection_passes_both_ways_and_its_bytes_are_counted() {
     let server = Server::start().await;
     let mut proxy = Proxy::to(&server).await;

@@ -11,6 +11,27 @@ use super::h2_support::{Certified, Wire, accepting, live};
 use super::support::{OK, Proxy, Server, connected, soon, text};
 
 const GET: &str = "GET /x HTTP/1.1\r\nHost: h\r\n\r\n";
+
+/// It comes to the second connection when the first one has ended: as Python's `HTTPServer` does.
+#[tokio::test]
+async fn who_serves_one_connection_after_the_other_is_not_kept_waiting() {
+    let (server, mut proxy, mut broker) = connected().await;
+    broker.send(GET).await;
+    let mut first = server.accept().await;
+    first.head().await;
+    first.send(OK).await;
+    broker.until("ok").await;
+    proxy.recorded().await;
+    broker.send("POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx").await;
+    assert_eq!(first.rest().await, (Vec::new(), false), "no request goes out on it that must not be sent twice");
+    drop(first);
+    let mut second = server.accept().await;
+    second.until("x").await;
+    second.send(OK).await;
+    broker.until("ok").await;
+    assert_eq!(proxy.recorded().await.failure, None);
+}
+
 /// Answers before it has the request, then takes the rest of the request for another one.
 #[tokio::test]
 async fn who_answers_too_early_is_not_asked_again() {

@@ -150,7 +150,7 @@ impl UpstreamClient {
         *head.uri_mut() = Uri::from_parts(target).map_err(|error| impossible(&error))?;
         *head.version_mut() = Version::HTTP_2;
         *head.headers_mut() = outgoing_request(&request.method, &request.headers);
-        Ok((head, has_token(&request.headers, "expect", "100-continue")))
+        Ok((head, !request.body_unasked && has_token(&request.headers, "expect", "100-continue")))
     }
 }
 

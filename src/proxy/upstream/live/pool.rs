@@ -2,14 +2,17 @@
 //!
 //! ```text
 //! put ─► idle ─► take ─┬─ quiet ───► reused
-//!                      ├─ closed ──► the next one
-//!                      └─ surplus ─► no reuse for a while
+//!         │            ├─ closed ──► the next one
+//!         │            └─ surplus ─► no reuse for a while
+//!         ├─ every second: closed by the peer? ─► closed
+//!         └─ a new connection is needed: the longest idle one is closed
 //! ```
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::proxy::upstream::live::connect::H1Connection;
 use crate::proxy::upstream::live::socket::{IdleState, UpstreamStream};
@@ -27,13 +30,22 @@ const MIN_IDLE: Duration = Duration::from_millis(5);
 /// Up to this many idle connections, the most recently used one is reused at once: there is no load.
 const LIFO_UP_TO: usize = 2;
 
+/// How often idle connections are looked at: one that the peer has closed is closed here too, since the peer may wait for that.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
 /// How long no connection is reused after the peer has sent surplus bytes.
 const NO_REUSE: Duration = Duration::from_mins(10);
 
 /// Idle HTTP/1 connections, each for the next request.
-#[derive(Default)]
 pub(crate) struct Pool {
-    state: Mutex<PoolState>,
+    state: Arc<Mutex<PoolState>>,
+    look_every: Duration,
+}
+
+impl Default for Pool {
+    fn default() -> Self {
+        Self { state: Arc::default(), look_every: LOOK_EVERY }
+    }
 }
 
 /// A connection that waits, and since when.
@@ -49,6 +61,8 @@ struct PoolState {
     idle: Vec<IdleConnection>,
     /// When the peer last sent surplus bytes.
     surplus: Option<Instant>,
+    /// Looks at idle connections, as long as there are any.
+    looking: Option<AbortOnDropHandle<()>>,
 }
 
 impl PoolState {
@@ -80,6 +94,21 @@ impl Pool {
         state.idle.drain(..expired);
         if state.idle.len() < MOST && !state.is_reuse_stopped() {
             state.idle.push(IdleConnection { since, stream, buffer });
+            if state.looking.is_none() {
+                let looking = tokio::spawn(close_what_is_closed(Arc::downgrade(&self.state), self.look_every));
+                state.looking = Some(AbortOnDropHandle::new(looking));
+            }
+        }
+    }
+
+    /// Closes the connection that has been idle for longest: before a new one is made, because some booking systems serve one
+    /// connection after the other and would not come to the new one while they wait for a request on the old one.
+    pub(super) fn close_longest_idle(&self) {
+        let mut state = self.state();
+        let closed = (!state.idle.is_empty()).then(|| state.idle.remove(0));
+        drop(state);
+        if closed.is_some() {
+            tracing::debug!("an idle connection is closed, as a new one is needed");
         }
     }
 
@@ -116,6 +145,20 @@ impl Pool {
 
     fn state(&self) -> MutexGuard<'_, PoolState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Closes idle connections that the peer has closed, until there are none. Bytes are left alone: [`Pool::take`] judges them.
+async fn close_what_is_closed(state: Weak<Mutex<PoolState>>, every: Duration) {
+    loop {
+        tokio::time::sleep(every).await;
+        let Some(state) = state.upgrade() else { return };
+        let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.idle.retain(|idle| !idle.stream.is_closed_by_peer() && idle.since.elapsed() <= IDLE);
+        if state.idle.is_empty() {
+            state.looking = None;
+            return;
+        }
     }
 }
 
@@ -216,6 +259,40 @@ mod tests {
             pool.put(H1Connection::new(UpstreamStream::Tcp(local_dialer)));
             assert!(pool.take().is_some(), "that is no reason for distrust");
         }
+    }
+
+    /// Reads the end of a connection that was closed here.
+    async fn ends(peer: &mut TcpStream) {
+        let end = tokio::time::timeout(Duration::from_secs(10), peer.read(&mut [0; 8])).await;
+        // A reset, where something was not read.
+        assert_eq!(end.expect("it was not closed").unwrap_or(0), 0);
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_the_peer_has_closed_is_closed_without_a_request() {
+        let pool = Pool { look_every: Duration::from_millis(10), ..Pool::default() };
+        let ((first, mut closing, _), (second, _open, _)) = (tcp().await, tcp().await);
+        for stream in [first, second] {
+            pool.put(H1Connection::new(UpstreamStream::Tcp(stream)));
+        }
+        // As nginx does when its idle time is over, and some wait for the other side then.
+        closing.write_all(b"HTTP/1.1 408 Request Timeout\r\n\r\n").await.unwrap();
+        closing.shutdown().await.unwrap();
+        ends(&mut closing).await;
+        assert!(pool.take().is_some() && pool.take().is_none(), "the other one is kept, and that is no surplus");
+    }
+
+    #[tokio::test]
+    async fn the_longest_idle_one_gives_way_to_a_new_one() {
+        let pool = Pool::default();
+        let ((first, mut oldest, _), (second, _far, _)) = (tcp().await, tcp().await);
+        for stream in [first, second] {
+            pool.put(H1Connection::new(UpstreamStream::Tcp(stream)));
+        }
+        pool.close_longest_idle();
+        ends(&mut oldest).await;
+        assert!(pool.take().is_some() && pool.take().is_none());
+        pool.close_longest_idle();
     }
 
     #[tokio::test]

@@ -6,12 +6,15 @@ use std::io::{self, Read};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use futures_util::FutureExt as _;
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
+use crate::proxy::logged::LoggedError;
 use crate::proxy::server::tls::in_plain_words;
+use crate::proxy::upstream::Duplex;
 
 /// A byte stream, with TLS around it or not, once or twice.
 pub(crate) enum UpstreamStream {
@@ -30,6 +33,19 @@ impl UpstreamStream {
         }
     }
 
+    /// True if the peer has closed its sending side, as far as the runtime has heard. Reads nothing.
+    pub(crate) fn is_closed_by_peer(&self) -> bool {
+        let ready = self.socket().ready(Interest::READABLE).now_or_never();
+        ready.is_some_and(|ready| ready.is_ok_and(tokio::io::Ready::is_read_closed))
+    }
+
+    fn socket(&self) -> &TcpStream {
+        match self {
+            Self::Tcp(stream) => stream,
+            Self::Tls(stream) => stream.get_ref().0.socket(),
+        }
+    }
+
     /// What the peer has done since the last read. Reads from the kernel without asking the runtime first. TLS messages that
     /// carry no data, such as session tickets, are processed and don't count.
     pub(crate) fn idle_state(&mut self) -> IdleState {
@@ -44,6 +60,14 @@ impl UpstreamStream {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return IdleState::Surplus,
                 Err(_) => return IdleState::Closed,
             }
+        }
+    }
+}
+
+impl Duplex for UpstreamStream {
+    fn reset_on_drop(&mut self) {
+        if let Err(error) = self.socket().set_zero_linger() {
+            tracing::debug!(error = %LoggedError(&error), "no reset");
         }
     }
 }
