@@ -326,7 +326,8 @@ impl Scan<'_> {
     /// The end of the line that goes on at `start`, or of the string.
     fn end_of_line(&self, start: usize) -> usize {
         let is_json = self.is_json;
-        start + self.run(start, |byte| !matches!(byte, b'\n' | b'\r') && !(is_json && matches!(byte, b'"' | b'\\')))
+        let ends = |byte| matches!(byte, b'\n' | b'\r') || is_json && matches!(byte, b'"' | b'\\');
+        start + self.run(start, |byte| !ends(byte))
     }
 
     fn cookies_without_names(&mut self, line: Range<usize>) {
