@@ -142,7 +142,7 @@ impl ParsedExchange {
                 endpoint = Endpoint::UnknownPath;
             } else if let Some(dataset) = dataset(&exchange) {
                 stage = Stage::DatasetSite;
-                response = ParsedBody::Json(dataset);
+                response = dataset;
             }
         }
         // Nobody reads it again.
@@ -257,19 +257,48 @@ fn describes_dataset(root: crate::json::Value<'_>) -> bool {
             && (root.find("/accessService/endpointUrl").is_some() || root.get("bookingService").is_some())
 }
 
-/// The Dataset that a dataset site carries as JSON-LD in its HTML; `None` for any other page.
-fn dataset(exchange: &Exchange) -> Option<Document> {
+/// The Dataset that a dataset site carries as JSON-LD in its HTML, or why it can't be read; `None` for any other page.
+fn dataset(exchange: &Exchange) -> Option<ParsedBody> {
     let response = exchange.response.as_ref()?;
     if !is_html(exchange) || response.body.end != BodyEnd::Complete {
         return None;
     }
     let page = response.body.content(&response.headers).ok()?;
     let page = std::str::from_utf8(&page).ok()?;
-    page.split("application/ld+json").skip(1).find_map(|rest| {
-        let script = rest.split_once('>')?.1.split("</script").next()?;
-        let document = Document::parse_str(script.trim()).ok()?;
+    let found = scripts(page, "application/ld+json").find_map(|script| {
+        let document = Document::parse_str(script).ok()?;
         if describes_dataset(document.root()) { Some(document) } else { only_dataset(document.root()) }
-    })
+    });
+    found.map(ParsedBody::Json).or_else(|| unreadable_dataset(page).map(ParsedBody::NotJson))
+}
+
+/// What stands in the scripts of that type, as far as they end.
+fn scripts<'p>(page: &'p str, media_type: &'p str) -> impl Iterator<Item = &'p str> {
+    let tag = |rest: &'p str| Some(rest.split_once('>')?.1.split_once("</script")?.0.trim());
+    page.split(media_type).skip(1).filter_map(tag)
+}
+
+/// What is wrong with the Dataset of a page that certainly has one, and one that leads to a booking API.
+fn unreadable_dataset(page: &str) -> Option<JsonError> {
+    const SIGNS: [&str; 4] = ["\"Dataset\"", "\"accessService\"", "\"endpointUrl\"", "openactive.io"];
+    if !page.contains("</html") {
+        return None;
+    }
+    let has_signs = |script: &&str| script.starts_with(['{', '[']) && SIGNS.iter().all(|sign| script.contains(sign));
+    let broken =
+        scripts(page, "application/ld+json").filter(has_signs).find_map(|script| Document::parse_str(script).err());
+    let is_dataset = |script: &str| {
+        Document::parse_str(script).is_ok_and(|document| {
+            document.root().get("@type").and_then(crate::json::Value::as_str) == Some("Dataset")
+                && document.root().find("/accessService/endpointUrl").is_some()
+        })
+    };
+    let of_other_type = || {
+        let is_there = scripts(page, "\"application/json\"").filter(has_signs).any(is_dataset);
+        is_there
+            .then_some(JsonError { what: "no script of type application/ld+json, only one of application/json", at: 0 })
+    };
+    broken.filter(|error| !error.is_limit()).or_else(of_other_type)
 }
 
 /// The one Dataset of a list of objects, or of a graph whose context holds for it as well.
@@ -377,6 +406,35 @@ mod tests {
             assert_eq!(endpoint("GET", "/api/sessions", signs, None), Endpoint::UnknownPath);
         }
         assert_eq!(endpoint("PUT", "/apy/ordres/1", sent, base("/api", true)), Endpoint::UnknownPath);
+    }
+
+    #[test]
+    fn a_dataset_that_can_not_be_read_is_one() {
+        const DATASET: &str = r#"{"@type": "Dataset", "@context": "https://openactive.io/",
+            "accessService": {"endpointUrl": "https://a.example"}}"#;
+        const LINKED: &str = "<script type=\"application/ld+json\">";
+        const PLAIN: &str = "<script type=\"application/json\">";
+        const END: &str = "</script></html>";
+        let wrong = |before: &str, script: &str, behind: &str| {
+            let mut exchange = Exchange::get("https://a.example", "/openactive");
+            let headers: Headers = [("Content-Type", "text/html")].into_iter().collect();
+            let body = Body::complete(format!("<html>{before}{script}{behind}"));
+            let (reason, version) = ("OK".to_owned(), Version::Http11);
+            exchange.response = Some(Response { status: 200, reason, version, headers, body });
+            match ParsedExchange::new(0, Arc::new(exchange), None).response {
+                ParsedBody::NotJson(error) => Some(error.what),
+                _ => None,
+            }
+        };
+        let broken = DATASET.replace("\"Dataset\",", "\"Dataset\"");
+        assert!(wrong(LINKED, &broken, END).is_some());
+        assert!(wrong(PLAIN, DATASET, END).is_some_and(|what| what.contains("only one of application/json")));
+        // It may be cut off, or lead nowhere; or be something else of the page.
+        assert_eq!(wrong(LINKED, &broken, ""), None);
+        assert_eq!(wrong(LINKED, &broken, "</script>"), None);
+        assert_eq!(wrong(LINKED, &broken.replace("endpointUrl", "url"), END), None);
+        assert_eq!(wrong(PLAIN, &broken, END), None);
+        assert_eq!(wrong(PLAIN, &format!("{{\"props\": {DATASET}}}"), END), None);
     }
 
     #[test]
