@@ -223,6 +223,10 @@ impl UpstreamClient {
 
     async fn over_http1(&self, request: OutboundRequest) -> Result<UpstreamResponse, UpstreamError> {
         let (message, try_clone) = self.message(request).await?;
+        if try_clone.is_none() {
+            // A booking system that serves one connection after the other takes no new one while it keeps an idle one.
+            self.pool.close_longest_idle();
+        }
         if let Some(try_clone) = try_clone
             && let Some(link) = self.pool.take()
         {
@@ -237,8 +241,6 @@ impl UpstreamClient {
                 Err(H1CallError::Failed(error)) => return Err(error),
             }
         }
-        // A booking system that serves one connection after the other takes no new one while it keeps an idle one.
-        self.pool.close_longest_idle();
         let link = self.connector.connect().await?;
         call(link, message, self.timeouts.head, &self.pool).await.map_err(H1CallError::into_inner)
     }
