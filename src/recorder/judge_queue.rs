@@ -23,8 +23,8 @@ const QUEUED: usize = 256;
 /// Bytes of their bodies from which on no more wait in memory that can be read back: 64 MiB.
 const QUEUED_BYTES: usize = 64 << 20;
 
-/// Most exchanges of a stretch that are taken at once.
-const BATCH: u64 = 256;
+/// Most exchanges of a stretch that are taken at once: a few milliseconds' work, so that the judge soon gives way.
+const BATCH: u64 = 16;
 
 /// How long the judge waits for each exchange while the recorder lags: a few percent of a processor, so that it is never silent.
 const PACE: Duration = Duration::from_millis(5);
@@ -406,7 +406,7 @@ mod tests {
             most
         };
         let rest = QUEUED as u64 - 3;
-        for (of, together) in [("memory", 1), ("disk", rest)] {
+        for (of, together) in [("memory", 1), ("disk", BATCH)] {
             backlog.recorder_lags(true);
             let begun = Instant::now();
             assert_eq!(take(3), 1, "{of}");
