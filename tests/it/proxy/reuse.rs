@@ -2,23 +2,22 @@
 //!
 //! `answer ─► more than the answer? end of the request seen? said anything since? ─► used again, or closed`
 
+use std::time::Duration;
+
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 use umpire::proxy::Limits;
 use umpire::proxy::upstream::live::UpstreamHttp;
 
 use super::h2_support::{Certified, Wire, accepting, live};
-use super::support::{OK, Proxy, Server, connected, soon, text};
+use super::support::{OK, Proxy, Server, connected, forwarded, soon, text};
 
 const GET: &str = "GET /x HTTP/1.1\r\nHost: h\r\n\r\n";
 
 /// It comes to the second connection when the first one has ended: as Python's `HTTPServer` does.
 #[tokio::test]
 async fn who_serves_one_connection_after_the_other_is_not_kept_waiting() {
-    let (server, mut proxy, mut broker) = connected().await;
-    broker.send(GET).await;
-    let mut first = server.accept().await;
-    first.head().await;
+    let (server, mut proxy, mut broker, mut first) = forwarded(GET).await;
     first.send(OK).await;
     broker.until("ok").await;
     proxy.recorded().await;
@@ -30,6 +29,60 @@ async fn who_serves_one_connection_after_the_other_is_not_kept_waiting() {
     second.send(OK).await;
     broker.until("ok").await;
     assert_eq!(proxy.recorded().await.failure, None);
+}
+
+/// Right behind their answers three idle connections are not used again yet. A request that comes then may well have a new one,
+/// but at the cost of none of them: under load each new connection would cost another one.
+#[tokio::test]
+async fn idle_connections_stay_for_requests_that_may_use_them() {
+    let server = Server::start().await;
+    let mut proxy = Proxy::to(&server).await;
+    let (mut brokers, mut systems) = (Vec::new(), Vec::new());
+    for _ in 0..4 {
+        brokers.push(proxy.connect().await);
+    }
+    for broker in &mut brokers[..3] {
+        broker.send(GET).await;
+        let mut system = server.accept().await;
+        system.head().await;
+        systems.push(system);
+    }
+    for system in &mut systems {
+        system.send(OK).await;
+    }
+    for broker in &mut brokers[..3] {
+        broker.until("ok").await;
+    }
+    brokers[3].send(GET).await;
+    let answer_on_new = async {
+        let mut system = server.accept().await;
+        system.head().await;
+        system.send(OK).await;
+        system
+    };
+    // The machine is slow, and they have rested.
+    let answer_on_idle = async {
+        loop {
+            for system in &mut systems {
+                if system.stream.try_read(&mut [0; 4096]).is_ok_and(|count| count > 0) {
+                    return system.send(OK).await;
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    let _open = tokio::select! {
+        system = answer_on_new => Some(system),
+        () = answer_on_idle => None,
+    };
+    brokers[3].until("ok").await;
+    for _ in 0..4 {
+        assert_eq!(proxy.recorded().await.failure, None);
+    }
+    for system in &mut systems {
+        let ended = system.stream.try_read(&mut [0; 1]).is_ok_and(|count| count == 0);
+        assert!(!ended, "an idle connection was closed");
+    }
 }
 
 /// Answers before it has the request, then takes the rest of the request for another one.
