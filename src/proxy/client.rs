@@ -41,7 +41,7 @@ use crate::proxy::h1::{
     BodyEncoding, H1SendError, HeadWatch, MessageReader, MessageWriter, ResponseShape, interim_head, parse_request,
     response_coding, response_head,
 };
-use crate::proxy::io::{ResetUnlessWhole, Transport, TunnelError, WriteSide as _};
+use crate::proxy::io::{ResetOnDrop, Transport, TunnelError, WriteSide as _};
 use crate::proxy::logged::LoggedError;
 use crate::proxy::message::fields::RawTrailers;
 use crate::proxy::message::head::{BodyLength, HeadError, RequestHead, bodiless};
@@ -398,8 +398,9 @@ impl<W: Transport> Connection<W> {
         // The record's own copy of the fields is to be the last one when the exchange ends.
         drop(headers);
         let body = (!shape.bodiless).then_some(body);
-        // Whatever ends this before the body is whole: Umpire itself, the upstream, the broker, or the time.
-        let writer = ResetUnlessWhole::new(writer, coding == BodyEncoding::UntilClose);
+        // Where the connection's end is that of the body, an orderly one would say that the body is whole, whatever ends this before
+        // it is: Umpire itself, the upstream, the broker, or the time.
+        let writer = ResetOnDrop::new(writer, coding == BodyEncoding::UntilClose);
         let outgoing = MessageWriter::new(writer, start, body, coding).with_trailers(trailers);
         let mut outgoing = match exchange_builder {
             Some(exchange_builder) => outgoing.telling(exchange_builder),
@@ -432,7 +433,7 @@ impl<W: Transport> Connection<W> {
         })
         .await?;
         let (writer, out) = outgoing.into_parts();
-        let writer = writer.whole().ok_or_else(|| ConnectionError::Write(io::ErrorKind::NotConnected.into()))?;
+        let writer = writer.keep().ok_or_else(|| ConnectionError::Write(io::ErrorKind::NotConnected.into()))?;
         // What a large answer took is not kept.
         self.out = if out.capacity() > 2 * GATHER { BytesMut::new() } else { out };
         Ok((writer, keep))

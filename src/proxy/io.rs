@@ -32,22 +32,43 @@ pub trait WriteSide: AsyncWrite + Unpin + Send + Sync + 'static {
     fn reset(self);
 }
 
-/// A write side that is reset where it is dropped in the middle of a body that the end of the connection delimits: an orderly
-/// end would say that the body is whole.
-pub(crate) struct ResetUnlessWhole<O: WriteSide> {
-    /// Always there, but in [`Drop`] and behind [`Self::whole`].
+/// A write side that is reset where it is dropped while its condition holds, and ends in order otherwise.
+pub(crate) struct ResetOnDrop<O: WriteSide, C: ResetCondition> {
+    /// Always there, but in [`Drop`] and behind [`Self::keep`].
     output: Option<O>,
-    until_close: bool,
+    condition: C,
 }
 
-impl<O: WriteSide> ResetUnlessWhole<O> {
-    /// `until_close`: it is the end of the connection that says where the body ends.
-    pub(super) fn new(output: O, until_close: bool) -> Self {
-        Self { output: Some(output), until_close }
+/// Whether a write side is to be reset: a `bool` that is known beforehand, or a [`ResetFlag`] that may still be set.
+pub(crate) trait ResetCondition: Unpin + Send + Sync + 'static {
+    /// True if it is to be reset now.
+    fn holds(&self) -> bool;
+}
+
+impl ResetCondition for bool {
+    fn holds(&self) -> bool {
+        *self
+    }
+}
+
+impl ResetCondition for ResetFlag {
+    fn holds(&self) -> bool {
+        self.is_set()
+    }
+}
+
+impl<O: WriteSide, C: ResetCondition> ResetOnDrop<O, C> {
+    pub(super) fn new(output: O, condition: C) -> Self {
+        Self { output: Some(output), condition }
     }
 
-    /// All of the body was sent.
-    pub(super) fn whole(mut self) -> Option<O> {
+    /// The condition, which may be changed where it is a flag.
+    pub(super) fn condition(&self) -> &C {
+        &self.condition
+    }
+
+    /// The write side itself, which is not reset any more.
+    pub(super) fn keep(mut self) -> Option<O> {
         self.output.take()
     }
 
@@ -56,9 +77,9 @@ impl<O: WriteSide> ResetUnlessWhole<O> {
     }
 }
 
-impl<O: WriteSide> Drop for ResetUnlessWhole<O> {
+impl<O: WriteSide, C: ResetCondition> Drop for ResetOnDrop<O, C> {
     fn drop(&mut self) {
-        if self.until_close
+        if self.condition.holds()
             && let Some(output) = self.output.take()
         {
             output.reset();
@@ -66,7 +87,13 @@ impl<O: WriteSide> Drop for ResetUnlessWhole<O> {
     }
 }
 
-impl<O: WriteSide> AsyncWrite for ResetUnlessWhole<O> {
+impl<O: WriteSide> WriteSide for ResetOnDrop<O, ResetFlag> {
+    fn reset(self) {
+        self.condition.set();
+    }
+}
+
+impl<O: WriteSide, C: ResetCondition> AsyncWrite for ResetOnDrop<O, C> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         self.io()?.poll_write(cx, buf)
     }

@@ -23,7 +23,7 @@ use crate::proxy::client::{ClientInfo, Route, run};
 use crate::proxy::event::handshake_trouble;
 use crate::proxy::forward::{ForwardProxy, TunnelTarget};
 use crate::proxy::io::{
-    PassedBytes, PrefixedIo, ReadSide, ResetFlag, TlsConnection, Transport, WriteSide, pass_both_ways,
+    PassedBytes, PrefixedIo, ReadSide, ResetFlag, ResetOnDrop, TlsConnection, Transport, WriteSide, pass_both_ways,
 };
 use crate::proxy::logged::LoggedError;
 use crate::proxy::server::listener::HANDSHAKE_FAILURE;
@@ -39,23 +39,14 @@ const TUNNEL_DRAIN: Duration = Duration::from_secs(1);
 /// A broker's connection from behind the head of its CONNECT request.
 pub struct Tunnel<I, O: WriteSide> {
     input: PrefixedIo<I>,
-    output: ResetOnDrop<O>,
-}
-
-/// The write side of a tunnel. It ends with a TCP reset if its flag was set before it was dropped.
-pub(crate) struct ResetOnDrop<O: WriteSide> {
-    /// Always there, but in [`Drop`].
-    output: Option<O>,
-    reset_flag: ResetFlag,
+    /// It ends with a TCP reset if its flag was set before it was dropped.
+    output: ResetOnDrop<O, ResetFlag>,
 }
 
 impl<I: ReadSide, O: WriteSide> Tunnel<I, O> {
     /// `buf`: what was read ahead.
     pub fn new(buf: BytesMut, io: I, output: O) -> Self {
-        Self {
-            input: PrefixedIo { prefix: buf, io },
-            output: ResetOnDrop { output: Some(output), reset_flag: ResetFlag::default() },
-        }
+        Self { input: PrefixedIo { prefix: buf, io }, output: ResetOnDrop::new(output, ResetFlag::default()) }
     }
 
     /// The first byte, which stays; `None` if there is none.
@@ -69,7 +60,7 @@ impl<I: ReadSide, O: WriteSide> Tunnel<I, O> {
 
 impl<I: ReadSide, O: WriteSide> Transport for Tunnel<I, O> {
     type ReadSide = PrefixedIo<I>;
-    type WriteSide = ResetOnDrop<O>;
+    type WriteSide = ResetOnDrop<O, ResetFlag>;
 
     fn into_halves(self) -> (Self::ReadSide, Self::WriteSide) {
         (self.input, self.output)
@@ -118,7 +109,7 @@ impl ForwardProxy {
             }
             return relay.broken_handshake(client_info.connection).await;
         }
-        let reset_flag = tunnel.output.reset_flag.clone();
+        let reset_flag = tunnel.output.condition().clone();
         let handshake = TlsAcceptor::from(self.forward.tls_for(&host)).accept(tunnel);
         let handshake = tokio::time::timeout(patience, handshake).await.unwrap_or_else(|_| {
             Err(io::Error::new(
@@ -167,54 +158,6 @@ async fn pass<I: ReadSide, O: WriteSide>(
             }
             tracing::debug!(error = %LoggedError(&error), "the tunnel broke off");
         }
-    }
-}
-
-impl<O: WriteSide> ResetOnDrop<O> {
-    fn io(&mut self) -> io::Result<Pin<&mut O>> {
-        self.output.as_mut().map(Pin::new).ok_or_else(|| io::ErrorKind::NotConnected.into())
-    }
-}
-
-impl<O: WriteSide> Drop for ResetOnDrop<O> {
-    fn drop(&mut self) {
-        if self.reset_flag.is_set()
-            && let Some(output) = self.output.take()
-        {
-            output.reset();
-        }
-    }
-}
-
-impl<O: WriteSide> WriteSide for ResetOnDrop<O> {
-    fn reset(self) {
-        self.reset_flag.set();
-    }
-}
-
-impl<O: WriteSide> AsyncWrite for ResetOnDrop<O> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.io()?.poll_write(cx, buf)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.io()?.poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.output.as_ref().is_some_and(AsyncWrite::is_write_vectored)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.io()?.poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.io()?.poll_shutdown(cx)
     }
 }
 
