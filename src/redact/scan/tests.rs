@@ -486,41 +486,6 @@ fn forms_of_secrets() {
 }
 
 #[test]
-fn tokens_that_are_known_by_how_they_begin() {
-    let letters = "aB3dE9fGhJ2kLmN4pQrS6tUvWxY8z".repeat(3);
-    for (beginning, length) in [
-        ("ghp_", 36),
-        ("github_pat_11ABCDEFG_", 60),
-        ("glpat-", 20),
-        ("sk_live_", 24),
-        ("rk_live_", 24),
-        ("whsec_", 32),
-        ("xoxb-123456789012-123456789012-", 24),
-        ("AIza", 35),
-        ("npm_", 36),
-        ("shpat_", 32),
-        ("ya29.a0", 60),
-        ("hvs.", 24),
-    ] {
-        let token = format!("{beginning}{}", &letters[..length]);
-        for (before, behind) in [("", ""), ("it is ", ", and"), ("/x/", "?a=1"), ("a=", "&b"), ("{\"a\":\"", "\"}")] {
-            let text = |token: &str| format!("{before}{token}{behind}");
-            assert_eq!(shown(&text(&token)), text("#"), "{beginning}");
-        }
-        for before in ["x", "2", "_"] {
-            let text = format!("{before}{token}");
-            assert_eq!(shown(&text), text, "{beginning}");
-        }
-        let name = beginning.split(|c: char| c.is_ascii_digit()).next().unwrap();
-        let words = format!("{name}a-name-of-some-words-for-what-stands-here-in-a-feed");
-        assert_eq!(shown(&words), words);
-    }
-    let token = format!("SG.{}.{}", &letters[..22], &letters[..43]);
-    assert_eq!(shown(&format!("a {token} b")), "a # b");
-    assert_eq!(shown(&format!("SG.{}", &letters[..22])), format!("SG.{}", &letters[..22]));
-}
-
-#[test]
 fn base64_of_texts() {
     let inner = format!(r#"{{"a": 1, "client_secret": "{LIKELY}", "b": "?>~~~ some more text"}}"#);
     let clean_of =
