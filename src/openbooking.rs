@@ -4,6 +4,7 @@
 
 mod booking_facts;
 mod bookings;
+mod dataset_page;
 pub mod media_type;
 mod parsed_exchange;
 mod stage;

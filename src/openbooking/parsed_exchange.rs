@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::dataset_page::dataset;
 use super::{
     BasePath, BookingFacts, ClassifiedCall, Endpoint, Stage, classify, is_below, is_test_interface, is_uuid, media_type,
 };
@@ -140,7 +141,7 @@ impl ParsedExchange {
                 // A call of the booking API, as its media type says.
             } else if is_empty_success(&exchange, known_base) {
                 endpoint = Endpoint::UnknownPath;
-            } else if let Some(dataset) = dataset(&exchange) {
+            } else if let Some(dataset) = dataset_of(&exchange) {
                 stage = Stage::DatasetSite;
                 response = dataset;
             }
@@ -248,81 +249,14 @@ fn says_feed_page(exchange: &Exchange) -> bool {
     headers.and_then(|headers| headers.get("content-type")).is_some_and(|kind| kind.contains("openactive.rpde+json"))
 }
 
-/// True for a Dataset, and for what has the members of one that leads to a booking API, whatever type it says.
-fn describes_dataset(root: crate::json::Value<'_>) -> bool {
-    let is = |name: crate::json::Value<'_>| name.as_str() == Some("Dataset");
-    let types = root.get("@type");
-    types.is_some_and(|types| is(types) || types.items().any(is))
-        || root.get("distribution").is_some()
-            && (root.find("/accessService/endpointUrl").is_some() || root.get("bookingService").is_some())
-}
-
-/// The Dataset that a dataset site carries as JSON-LD in its HTML, or why it can't be read; `None` for any other page.
-fn dataset(exchange: &Exchange) -> Option<ParsedBody> {
+/// The Dataset of the dataset site, or why it can't be read; `None` for any other page.
+fn dataset_of(exchange: &Exchange) -> Option<ParsedBody> {
     let response = exchange.response.as_ref()?;
     if !is_html(exchange) || response.body.end != BodyEnd::Complete {
         return None;
     }
     let page = response.body.content(&response.headers).ok()?;
-    let page = std::str::from_utf8(&page).ok()?;
-    let found = scripts(page, "application/ld+json").find_map(|script| {
-        let document = Document::parse_str(script).ok()?;
-        if describes_dataset(document.root()) { Some(document) } else { only_dataset(document.root()) }
-    });
-    found.map(ParsedBody::Json).or_else(|| unreadable_dataset(page).map(ParsedBody::NotJson))
-}
-
-/// What stands in the scripts of that type, as far as they end.
-fn scripts<'p>(page: &'p str, media_type: &'p str) -> impl Iterator<Item = &'p str> {
-    let tag = |rest: &'p str| Some(rest.split_once('>')?.1.split_once("</script")?.0.trim());
-    page.split(media_type).skip(1).filter_map(tag)
-}
-
-/// What is wrong with the Dataset of a page that certainly has one, and one that leads to a booking API.
-fn unreadable_dataset(page: &str) -> Option<JsonError> {
-    const SIGNS: [&str; 4] = ["\"Dataset\"", "\"accessService\"", "\"endpointUrl\"", "openactive.io"];
-    if !page.contains("</html") {
-        return None;
-    }
-    let has_signs = |script: &&str| script.starts_with(['{', '[']) && SIGNS.iter().all(|sign| script.contains(sign));
-    let broken =
-        scripts(page, "application/ld+json").filter(has_signs).find_map(|script| Document::parse_str(script).err());
-    let is_dataset = |script: &str| {
-        Document::parse_str(script).is_ok_and(|document| {
-            document.root().get("@type").and_then(crate::json::Value::as_str) == Some("Dataset")
-                && document.root().find("/accessService/endpointUrl").is_some()
-        })
-    };
-    let of_other_type = || {
-        let is_there = scripts(page, "\"application/json\"").filter(has_signs).any(is_dataset);
-        is_there
-            .then_some(JsonError { what: "no script of type application/ld+json, only one of application/json", at: 0 })
-    };
-    broken.filter(|error| !error.is_limit()).or_else(of_other_type)
-}
-
-/// The one Dataset of a list of objects, or of a graph whose context holds for it as well.
-fn only_dataset(root: crate::json::Value<'_>) -> Option<Document> {
-    let graph = root.get("@graph");
-    let mut datasets = graph.unwrap_or(root).items().filter(|one| describes_dataset(*one));
-    let dataset = datasets.next().filter(|_| datasets.next().is_none())?;
-    let contexts = [root.get("@context"), dataset.get("@context")];
-    let contexts: Vec<String> = contexts.into_iter().flatten().flat_map(contexts_of).collect();
-    let member = |name: &str, value: &str| format!("\"{}\": {value}", crate::json::write_escaped(name));
-    let rest = dataset.entries().filter(|(name, _)| *name != "@context");
-    let context = (!contexts.is_empty()).then(|| member("@context", &format!("[{}]", contexts.join(", "))));
-    let members: Vec<String> =
-        context.into_iter().chain(rest.map(|(name, value)| member(name, &value.to_json()))).collect();
-    let text = format!("{{{}}}", members.join(", "));
-    Document::parse_str(&text).ok()
-}
-
-fn contexts_of(context: crate::json::Value<'_>) -> Vec<String> {
-    if context.is_array() {
-        context.items().map(crate::json::Value::to_json).collect()
-    } else {
-        vec![context.to_json()]
-    }
+    dataset(std::str::from_utf8(&page).ok()?)
 }
 
 #[cfg(test)]
@@ -348,34 +282,6 @@ mod tests {
         let base = base.map(|path| BasePath { path, is_of_origin: true });
         let parsed = ParsedExchange::new(0, Arc::new(exchange), base);
         (parsed.endpoint, parsed.stage)
-    }
-
-    #[test]
-    fn a_dataset_may_stand_in_a_list_or_a_graph() {
-        const DATASET: &str =
-            r#"{"@type": "Dataset", "@context": "https://openactive.io/", "accessService": {"@type": "WebAPI"}}"#;
-        const OTHER: &str = r#"{"@type": "WebSite"}"#;
-        let page = |script: &str| {
-            let mut exchange = Exchange::get("https://a.example", "/openactive");
-            let mut headers = Headers::default();
-            headers.push("Content-Type", "text/html".to_owned());
-            let body = Body::complete(format!("<script type=\"application/ld+json\">{script}</script>"));
-            let (reason, version) = ("OK".to_owned(), Version::Http11);
-            exchange.response = Some(Response { status: 200, reason, version, headers, body });
-            let parsed = ParsedExchange::new(0, Arc::new(exchange), None);
-            (parsed.stage == Stage::DatasetSite).then(|| parsed.response.json().unwrap().root().to_json())
-        };
-        let read = |context: &str| {
-            let text =
-                format!(r#"{{"@context": [{context}], "@type": "Dataset", "accessService": {{"@type": "WebAPI"}}}}"#);
-            Some(Document::parse_str(&text).unwrap().root().to_json())
-        };
-        assert_eq!(page(&format!("[{OTHER}, {DATASET}]")), read("\"https://openactive.io/\""));
-        let graph = format!(r#"{{"@context": ["https://schema.org/"], "@graph": [{DATASET}, {OTHER}]}}"#);
-        assert_eq!(page(&graph), read("\"https://schema.org/\", \"https://openactive.io/\""));
-        assert_eq!(page(&format!("[{DATASET}, {DATASET}]")), None);
-        assert_eq!(page(&format!("[{OTHER}]")), None);
-        assert_eq!(page("[]"), None);
     }
 
     #[test]
@@ -406,35 +312,6 @@ mod tests {
             assert_eq!(endpoint("GET", "/api/sessions", signs, None), Endpoint::UnknownPath);
         }
         assert_eq!(endpoint("PUT", "/apy/ordres/1", sent, base("/api", true)), Endpoint::UnknownPath);
-    }
-
-    #[test]
-    fn a_dataset_that_can_not_be_read_is_one() {
-        const DATASET: &str = r#"{"@type": "Dataset", "@context": "https://openactive.io/",
-            "accessService": {"endpointUrl": "https://a.example"}}"#;
-        const LINKED: &str = "<script type=\"application/ld+json\">";
-        const PLAIN: &str = "<script type=\"application/json\">";
-        const END: &str = "</script></html>";
-        let wrong = |before: &str, script: &str, behind: &str| {
-            let mut exchange = Exchange::get("https://a.example", "/openactive");
-            let headers: Headers = [("Content-Type", "text/html")].into_iter().collect();
-            let body = Body::complete(format!("<html>{before}{script}{behind}"));
-            let (reason, version) = ("OK".to_owned(), Version::Http11);
-            exchange.response = Some(Response { status: 200, reason, version, headers, body });
-            match ParsedExchange::new(0, Arc::new(exchange), None).response {
-                ParsedBody::NotJson(error) => Some(error.what),
-                _ => None,
-            }
-        };
-        let broken = DATASET.replace("\"Dataset\",", "\"Dataset\"");
-        assert!(wrong(LINKED, &broken, END).is_some());
-        assert!(wrong(PLAIN, DATASET, END).is_some_and(|what| what.contains("only one of application/json")));
-        // It may be cut off, or lead nowhere; or be something else of the page.
-        assert_eq!(wrong(LINKED, &broken, ""), None);
-        assert_eq!(wrong(LINKED, &broken, "</script>"), None);
-        assert_eq!(wrong(LINKED, &broken.replace("endpointUrl", "url"), END), None);
-        assert_eq!(wrong(PLAIN, &broken, END), None);
-        assert_eq!(wrong(PLAIN, &format!("{{\"props\": {DATASET}}}"), END), None);
     }
 
     #[test]
