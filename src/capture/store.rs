@@ -25,18 +25,9 @@ pub(super) const MAGIC: &[u8] = b"SQLite format 3\0";
 /// `PRAGMA application_id` of a capture: `UMPR`.
 const APPLICATION_ID: i64 = 0x554d_5052;
 
-/// `PRAGMA user_version` of a capture: the newest version of the schema.
-const FORMAT: i64 = 3;
-
-/// The version of a capture whose exchanges are all recorded whole and come from a booking system, as those of a live proxy
-/// do. The first exchange that needs a newer version raises it, so that older programs read what they understand.
-const FORMAT_WHOLE: i64 = 1;
-
-/// The version from which on exchanges may have gaps.
-const FORMAT_GAPS: i64 = 2;
-
-/// The version from which on answers may be simulated. An older program would judge them as those of a booking system.
-const FORMAT_SIMULATED: i64 = 3;
+/// `PRAGMA user_version` of a capture. 2 brought gaps in exchanges, 3 simulated answers, 4 checksums within compressed bodies in
+/// place of their digests.
+const FORMAT: i64 = 4;
 
 /// The oldest version of the schema that is still read. Versions are never given up without need.
 const OLDEST: i64 = 1;
@@ -127,7 +118,7 @@ const COLUMNS: &str = "n, id, connection, started, sent_ns, first_byte_ns, total
     request_kept, request_digest, request_packed, request_body, response_version, response_headers, response_length, \
     response_end, response_kept, response_digest, response_packed, response_body";
 
-/// Digest of the kept bytes of a body: SHA-256.
+/// Digest of the bytes of a body that is stored as it is: SHA-256. A compressed one has a checksum of its own.
 fn digest(bytes: &[u8]) -> ring::digest::Digest {
     ring::digest::digest(&ring::digest::SHA256, bytes)
 }

@@ -94,7 +94,7 @@ fn every_format_says_the_same_of_itself() {
         assert!(run(0, &["capture", "verify", &folder.name(name)]).contains(&format!("whole, {exchanges} exchanges")));
     }
     let said = run(0, &["capture", "info", &folder.name("x.db"), GOLDEN]);
-    assert!(said.contains("capture, version 1") && said.contains("secrets are replaced"), "{said}");
+    assert!(said.contains("capture, version 4") && said.contains("secrets are replaced"), "{said}");
 }
 
 #[test]

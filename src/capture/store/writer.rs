@@ -14,20 +14,17 @@ use rusqlite::{Connection, OpenFlags, params};
 use super::checkpoint::{Checkpoints, LONG};
 use super::damage::{LOG_KEY, LogState};
 use super::file_identity::{FileIdentity, discard, identity};
-use super::packed_body::PackedBody;
-use super::{
-    APPLICATION_ID, COLUMNS, FORMAT_GAPS, FORMAT_SIMULATED, FORMAT_WHOLE, OMITTED, REWRITTEN, SCHEMA, SIMULATED,
-    TRAILERS, headers,
-};
+use super::packed_body::{PackedBody, compressor};
+use super::{APPLICATION_ID, COLUMNS, FORMAT, OMITTED, REWRITTEN, SCHEMA, SIMULATED, TRAILERS, headers};
 use crate::capture::{CaptureError, DEFAULT_FOLDER, Meta, create_failed, end_name};
-use crate::exchange::{Body, BodyEnd, Exchange, FailureKind, OmittedFields};
+use crate::exchange::{Body, BodyEnd, Exchange, OmittedFields};
 use crate::new_file::{Existing, NewFile, NewFileError, Readers};
 
 /// zstd level of stored bodies: recording is on the hot path, and JSON shrinks well at any level.
 const LEVEL: i32 = 1;
 
-/// The same while the writer is pressed for time: bodies of JSON take up a quarter more, and six tenths of the time.
-const FAST_LEVEL: i32 = -1;
+/// The same while the writer is pressed for time: bodies of JSON take up a third more, and a third of the time.
+const FAST_LEVEL: i32 = -3;
 
 /// Bytes per page. Rows of a few kilobytes share a page, so that a commit writes little more than they hold.
 pub(super) const PAGE: i64 = 8192;
@@ -103,7 +100,7 @@ impl CaptureWriter {
         db.pragma_update(None, "synchronous", "OFF")?;
         db.pragma_update(None, "journal_mode", "MEMORY")?;
         db.pragma_update(None, "application_id", APPLICATION_ID)?;
-        db.pragma_update(None, "user_version", FORMAT_WHOLE)?;
+        db.pragma_update(None, "user_version", FORMAT)?;
         db.execute_batch("BEGIN IMMEDIATE")?;
         db.execute_batch(SCHEMA)?;
         let created = meta.created.to_string();
@@ -137,11 +134,11 @@ impl CaptureWriter {
         // file under load must not be held up by one that is busy.
         db.pragma_update(None, "synchronous", "OFF").map_err(failed)?;
         db.pragma_update(None, "journal_mode", journal_mode).map_err(failed)?;
-        db.pragma_update(None, "user_version", FORMAT_WHOLE).map_err(failed)?;
+        db.pragma_update(None, "user_version", FORMAT).map_err(failed)?;
         // Nothing where the file says nothing of a log.
         say_of_log(&db, LogState::Current).map_err(failed)?;
         db.pragma_update(None, "synchronous", "NORMAL").map_err(failed)?;
-        let zstd = zstd::bulk::Compressor::new(LEVEL).map_err(|error| create_failed(path, &error))?;
+        let zstd = compressor(LEVEL).map_err(|error| create_failed(path, &error))?;
         let marks = vec!["?"; COLUMNS.split(',').count()].join(", ");
         let insert = format!("INSERT INTO exchange ({COLUMNS}) VALUES ({marks})");
         let identity = identity(path).ok_or_else(|| create_failed(path, &"it is gone already"))?;
@@ -280,7 +277,7 @@ impl CaptureWriter {
             let end = if half { "ROLLBACK" } else { "COMMIT" };
             self.db.execute_batch(end).map_err(|cause| failed(&self.file, &cause))?;
         }
-        self.zstd = zstd::bulk::Compressor::new(LEVEL).map_err(|cause| failed(&self.file, &cause))?;
+        self.zstd = compressor(LEVEL).map_err(|cause| failed(&self.file, &cause))?;
         self.fast = false;
         // The panic may have come between a commit and its counting.
         let count = self.db.query_row("SELECT count(*) FROM exchange", [], |row| row.get::<_, i64>(0));
@@ -418,7 +415,6 @@ impl CaptureWriter {
         if whole && omitted == [OmittedFields::Nothing; 2] {
             return Ok(());
         }
-        self.raise(FORMAT_GAPS)?;
         if omitted != [OmittedFields::Nothing; 2] {
             self.db.execute_batch(OMITTED)?;
             let mut insert = self.db.prepare_cached("INSERT INTO omitted VALUES (?1, ?2, ?3)")?;
@@ -429,20 +425,10 @@ impl CaptureWriter {
 
     /// Who made the answer in the booking system's place.
     fn insert_simulated(&self, index: u64, exchange: &Exchange) -> rusqlite::Result<()> {
-        if exchange.failure.as_ref().is_some_and(|failure| failure.kind == FailureKind::NoReplay) {
-            self.raise(FORMAT_SIMULATED)?;
-        }
         let Some(simulated) = &exchange.simulated else { return Ok(()) };
-        self.raise(FORMAT_SIMULATED)?;
         self.db.execute_batch(SIMULATED)?;
         let mut insert = self.db.prepare_cached("INSERT INTO simulated VALUES (?1, ?2, ?3)")?;
         insert.execute(params![index as i64, simulated.by.as_str(), simulated.detail]).map(drop)
-    }
-
-    /// Makes the capture one of at least this version of the format.
-    fn raise(&self, format: i64) -> rusqlite::Result<()> {
-        let now = self.db.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))?;
-        if now < format { self.db.pragma_update(None, "user_version", format) } else { Ok(()) }
     }
 
     fn insert_trailers(&self, index: u64, of: &str, body: &Body) -> rusqlite::Result<()> {

@@ -188,7 +188,7 @@ fn other_databases_are_told_apart() {
     let newer = folder.path().join("newer.db");
     CaptureWriter::create(&newer, &meta()).unwrap().finish().unwrap();
     rusqlite::Connection::open(&newer).unwrap().pragma_update(None, "user_version", 99).unwrap();
-    assert_eq!(capture::open(&newer).err(), Some(CaptureError::Format { file: newer, found: 99, known: 3 }));
+    assert_eq!(capture::open(&newer).err(), Some(CaptureError::Format { file: newer, found: 99, known: 4 }));
     let cut = folder.path().join("cut.db");
     fs::write(&cut, &fs::read(&path).unwrap()[..50]).unwrap();
     let error = capture::open(&cut).err().unwrap();

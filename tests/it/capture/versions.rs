@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use umpire::capture::{self, CaptureError, CaptureReader, CaptureWriter};
-use umpire::exchange::{Body, BodyEnd, Failure, FailureKind, OmittedFields, Simulated, Simulator, Version};
+use umpire::exchange::{Body, BodyEnd, FailureKind, OmittedFields, Simulated, Simulator, Version};
 use umpire::redact::RedactionLevel;
 
 use super::arbitrary::{meta, ordinary};
@@ -118,24 +118,6 @@ fn version_2() {
     assert_eq!(CaptureReader::open(&file).unwrap().format(), 2);
 }
 
-/// Whoever has an older Umpire can read what is recorded whole.
-#[test]
-fn only_a_capture_with_gaps_is_of_version_2() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut gap = ordinary();
-    gap.request.body = Body::not_recorded(7);
-    let mut unlisted = ordinary();
-    unlisted.request.headers.1 = OmittedFields::Unlisted;
-    for (name, exchange, version) in [("whole.db", ordinary(), 1), ("body.db", gap, 2), ("fields.db", unlisted, 2)] {
-        let file = folder.path().join(name);
-        let mut writer = CaptureWriter::create(&file, &meta()).unwrap();
-        writer.append(&exchange).unwrap();
-        writer.finish().unwrap();
-        let reader = CaptureReader::open(&file).unwrap();
-        assert_eq!((reader.format(), reader.exchange(0).unwrap()), (version, exchange));
-    }
-}
-
 /// What version 3 adds: answers that are none of a booking system.
 const VERSION_3: &str = r"
 PRAGMA user_version = 3;
@@ -160,41 +142,44 @@ fn version_3() {
     assert!(error.to_string().contains("who made its answer is unknown: \"magic\""), "{error}");
 }
 
-/// An older Umpire would blame the booking system for what it never said.
+/// What version 4 changes: a compressed body has a checksum in place of a digest.
 #[test]
-fn only_a_capture_with_simulated_answers_is_of_version_3() {
+fn version_4() {
     let folder = tempfile::tempdir().unwrap();
-    let mut simulated = ordinary();
-    simulated.simulated = Some(Simulated { by: Simulator::Fault, detail: "delay".to_owned() });
-    let mut missed = ordinary();
-    let failure = Failure { kind: FailureKind::NoReplay, detail: "nothing like it".to_owned(), answered: Some(502) };
-    (missed.response, missed.failure) = (None, Some(failure));
-    let mut broken_off = ordinary();
-    broken_off.simulated = Some(Simulated { by: Simulator::Fault, detail: "B answer-lost".to_owned() });
-    let failure = Failure { kind: FailureKind::Fault, detail: "kept back".to_owned(), answered: None };
-    (broken_off.response, broken_off.failure) = (None, Some(failure));
-    for (name, exchange) in [("simulated.db", simulated), ("missed.db", missed), ("broken.db", broken_off)] {
-        let mut gap = ordinary();
-        gap.request.body = Body::not_recorded(7);
-        let file = folder.path().join(name);
-        let mut writer = CaptureWriter::create(&file, &meta()).unwrap();
-        for exchange in [&exchange, &gap] {
-            writer.append(exchange).unwrap();
+    let file = folder.path().join("new.db");
+    let mut exchange = ordinary();
+    exchange.request.body = Body::complete(r#"{"name":"a body that is long enough to be compressed"}"#.repeat(10));
+    let mut writer = CaptureWriter::create(&file, &meta()).unwrap();
+    writer.append(&exchange).unwrap();
+    writer.finish().unwrap();
+    let read = || CaptureReader::open(&file).unwrap().exchange(0);
+    assert_eq!((CaptureReader::open(&file).unwrap().format(), read().unwrap()), (4, exchange.clone()));
+
+    let db = rusqlite::Connection::open(&file).unwrap();
+    let frame = "SELECT request_body FROM exchange WHERE request_digest IS NULL AND request_packed = 1";
+    let frame: Vec<u8> = db.query_row(frame, [], |row| row.get(0)).unwrap();
+    for bit in 0..frame.len() * 8 {
+        let mut wrong = frame.clone();
+        wrong[bit / 8] ^= 1 << (bit % 8);
+        db.execute("UPDATE exchange SET request_body = ?1", [&wrong]).unwrap();
+        if let Ok(read) = read() {
+            assert_eq!(read, exchange, "bit {bit} of {} bytes", frame.len());
         }
-        writer.finish().unwrap();
-        let reader = CaptureReader::open(&file).unwrap();
-        assert_eq!((reader.format(), reader.exchange(0).unwrap()), (3, exchange), "a gap behind it lowers nothing");
     }
+    // One that was stored without a checksum is taken for nothing that is whole.
+    let plain = zstd::bulk::compress(&exchange.request.body.bytes, 1).unwrap();
+    db.execute("UPDATE exchange SET request_body = ?1", [&plain]).unwrap();
+    assert!(read().unwrap_err().to_string().contains("a body has no digest"));
 }
 
 #[test]
 fn newer_ones_are_refused_and_say_why() {
     let folder = tempfile::tempdir().unwrap();
-    let file = made(folder.path(), &VERSION_1.replace("user_version = 1", "user_version = 4"));
+    let file = made(folder.path(), &VERSION_1.replace("user_version = 1", "user_version = 5"));
     let error = capture::open(&file).err().unwrap();
-    assert_eq!(error, CaptureError::Format { file: file.clone(), found: 4, known: 3 });
+    assert_eq!(error, CaptureError::Format { file: file.clone(), found: 5, known: 4 });
     let said = error.to_string();
-    assert!(said.contains("old.db: has capture format 4, and this Umpire knows up to 3; use a newer one"), "{said}");
+    assert!(said.contains("old.db: has capture format 5, and this Umpire knows up to 4; use a newer one"), "{said}");
     let older = folder.path().join("none");
     std::fs::create_dir(&older).unwrap();
     let file = made(&older, &VERSION_1.replace("user_version = 1", "user_version = 0"));

@@ -145,11 +145,6 @@ fn a_replay_has_faults_and_its_record_says_so_in_every_format() {
     assert_eq!(line["failure"]["kind"], "fault");
     let detail = "opportunity-feed cut=50 times=1; of a replay of golden.har, exchange 2";
     assert_eq!(line["simulated"], serde_json::json!({ "by": "fault", "detail": detail }));
-    let version: i64 = rusqlite::Connection::open(&capture)
-        .unwrap()
-        .pragma_query_value(None, "user_version", |row| row.get(0))
-        .unwrap();
-    assert_eq!(version, 3, "older programs would blame the booking system, and refuse it");
 }
 
 /// A GET by way of a forward proxy.
