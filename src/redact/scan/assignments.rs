@@ -360,7 +360,7 @@ impl Scan<'_> {
         let mut at = start;
         while let Some(sign) = memchr::memchr(b'=', &text[at..end]).map(|sign| at + sign) {
             let length = text[at..sign].iter().rev().take_while(|byte| is_name(**byte)).count();
-            let quoted = self.byte(sign + 1) == Some(b'"');
+            let quoted = text[..end].get(sign + 1) == Some(&b'"');
             let first = sign + 1 + usize::from(quoted);
             let within = |byte: &&u8| if quoted { **byte != b'"' } else { byte.is_ascii_graphic() && **byte != b',' };
             let value = first..first + text[first..end].iter().take_while(within).count();

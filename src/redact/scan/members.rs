@@ -66,13 +66,21 @@ impl Scan<'_> {
         let end = self.before_space(at);
         match end.checked_sub(1).map(|last| self.text[last]) {
             Some(quote @ (b'"' | b'\'')) => {
-                if let Some(name) = self.quoted_name(end - 1, quote, may_be_telling_member) {
+                if let Some(name) = self.quoted_name(end - 1, quote, may_be_telling_member)
+                    && !(quote == b'\'' && self.ends_string(at + 1))
+                {
                     self.named(name, at + 1);
                 }
             }
             Some(byte) if (is_name(byte) || byte == b']') && end == at => self.line(at),
             _ => {}
         }
+    }
+
+    /// True if a string of JSON ends at `at`, where a value would begin in a text that is none.
+    fn ends_string(&self, at: usize) -> bool {
+        let is_sign = |byte| matches!(byte, b',' | b':' | b']' | b'}');
+        self.is_json && self.byte(at) == Some(b'"') && self.byte(self.behind_space(at + 1)).is_none_or(is_sign)
     }
 
     /// The name in quotes whose closing one stands at `end`; `None` for most that name nothing of interest, which is told by
@@ -324,7 +332,11 @@ impl Scan<'_> {
     /// A comma between two strings of a list, of which the first may name the second: `["X-Api-Key", "abc"]`, `('X-Api-Key', 'abc')`.
     pub(super) fn comma(&mut self, at: usize) {
         let end = self.before_space(at);
-        let Some((&sign @ (b'"' | b'\''), _)) = self.text[..end].split_last() else { return };
+        let Some((&sign @ (b'"' | b'\''), before)) = self.text[..end].split_last() else { return };
+        // Most strings name nothing, and that costs least.
+        if !may_be_telling(before) {
+            return;
+        }
         let quote = self.behind_space(at + 1);
         if self.byte(quote) != Some(sign) {
             return;
@@ -334,7 +346,7 @@ impl Scan<'_> {
         if !matches!(self.byte(self.behind_space(value.end + 1)), Some(b',' | b']' | b')')) {
             return;
         }
-        let Some(name) = self.quoted_name(end - 1, sign, |before, _| may_be_telling(before)) else { return };
+        let Some(name) = self.quoted_name(end - 1, sign, |_, _| true) else { return };
         let before = self.before_space(name.start - 1);
         if !before.checked_sub(1).is_some_and(|last| matches!(self.text[last], b'[' | b',' | b'(')) {
             return;
