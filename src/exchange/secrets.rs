@@ -64,18 +64,48 @@ pub(crate) enum FieldSyntax {
     Challenge,
 }
 
-/// What a name says of its value where it stands; `None` for a name that means no secret.
-pub(crate) fn secrecy(name: &[u8], context: NameContext) -> Option<Secrecy> {
-    if context != NameContext::HeaderField && !(may_be_secret(name) && may_be_secret_member(name.iter().rev())) {
-        return None;
-    }
-    memo::known_or(name, context, || secrecy_of_words(NameWords::of(name), context))
+/// All that a name says, wherever it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct NameMeaning {
+    member: Option<Secrecy>,
+    parameter: Option<Secrecy>,
+    header_field: Option<Secrecy>,
+    syntax: Option<FieldSyntax>,
 }
 
-fn secrecy_of_words(words: NameWords, context: NameContext) -> Option<Secrecy> {
-    if context == NameContext::HeaderField {
-        return is_secret_words_of_field(&words).then_some(Secrecy::Certain);
+impl NameMeaning {
+    /// Of a name that means no secret anywhere.
+    const NOTHING: Self = Self { member: None, parameter: None, header_field: None, syntax: None };
+
+    fn of(name: &[u8]) -> Self {
+        memo::known_or(name, || {
+            let words = NameWords::of(name);
+            let may_be = may_be_secret(name) && may_be_secret_member(name.iter().rev());
+            Self {
+                member: may_be.then(|| secrecy_of_words(words, NameContext::Member)).flatten(),
+                parameter: may_be.then(|| secrecy_of_words(words, NameContext::Parameter)).flatten(),
+                header_field: is_secret_words_of_field(&words).then_some(Secrecy::Certain),
+                syntax: syntax_of_words(words),
+            }
+        })
     }
+}
+
+/// What a name says of its value where it stands; `None` for a name that means no secret.
+pub(crate) fn secrecy(name: &[u8], context: NameContext) -> Option<Secrecy> {
+    if context != NameContext::HeaderField && !may_be_secret(name) {
+        return None;
+    }
+    let meaning = NameMeaning::of(name);
+    match context {
+        NameContext::HeaderField => meaning.header_field,
+        NameContext::Parameter => meaning.parameter,
+        NameContext::Member => meaning.member,
+    }
+}
+
+/// Of a member or a parameter.
+fn secrecy_of_words(words: NameWords, context: NameContext) -> Option<Secrecy> {
     let words = words.without_suffixes(&SUFFIXES);
     if words.either(is_certain) {
         return Some(Secrecy::Certain);
@@ -124,14 +154,17 @@ pub(crate) fn holds_secrets(name: &[u8]) -> bool {
 
 /// How the value of a header field is written, or that of a member which logs one; `None` for any other name.
 pub(crate) fn field_syntax(name: &[u8]) -> Option<FieldSyntax> {
-    const CHALLENGES: [&str; 4] =
-        ["wwwauthenticate", "proxyauthenticate", "authenticationinfo", "proxyauthenticationinfo"];
     // As none of these, nor a plural, ends.
     let last = name.iter().rev().find(|byte| byte.is_ascii_alphabetic())?;
     if !matches!(last.to_ascii_lowercase(), b'e' | b's' | b'o' | b'n') {
         return None;
     }
-    let words = NameWords::of(name);
+    NameMeaning::of(name).syntax
+}
+
+fn syntax_of_words(words: NameWords) -> Option<FieldSyntax> {
+    const CHALLENGES: [&str; 4] =
+        ["wwwauthenticate", "proxyauthenticate", "authenticationinfo", "proxyauthenticationinfo"];
     let name = words.all();
     if name.ends_with("setcookie") {
         Some(FieldSyntax::SetCookie)

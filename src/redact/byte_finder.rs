@@ -1,28 +1,53 @@
 //! Where bytes of a kind stand in a text, found 64 at a time.
 //!
 //! ```text
-//! text ─► 64 bytes ─► 64 bits, one for each byte of the kind ─► the next place, the next run of so many
+//! text ─► 64 bytes ─► four vectors ─► 64 bits, one for each byte of the kind ─► the next place, the next run of so many
 //! ```
 
 use std::ops::Range;
 
+use wide::u8x16;
+
 /// Bytes that are looked at together.
 const BLOCK: usize = 64;
+
+/// Bytes of a vector.
+const LANES: usize = 16;
+
+/// The lanes that hold one of these bytes.
+#[inline]
+pub(super) fn one_of<const N: usize>(lanes: u8x16, bytes: [u8; N]) -> u8x16 {
+    bytes.into_iter().fold(u8x16::ZERO, |found, byte| found | lanes.simd_eq(u8x16::splat(byte)))
+}
+
+/// The lanes that hold a letter or a digit of ASCII.
+#[inline]
+pub(super) fn alphanumeric(lanes: u8x16) -> u8x16 {
+    // Small letters differ from large ones in one bit.
+    within(lanes | u8x16::splat(0x20), b'a', b'z') | within(lanes, b'0', b'9')
+}
+
+#[inline]
+fn within(lanes: u8x16, first: u8, last: u8) -> u8x16 {
+    let above = lanes - u8x16::splat(first);
+    above.min(u8x16::splat(last - first)).simd_eq(above)
+}
 
 /// Finds bytes of a kind, or runs of them, from the beginning of a text to its end.
 pub(super) struct ByteFinder<'t, F> {
     text: &'t [u8],
-    is_one: F,
+    kind: F,
     /// Where the block begins that was looked at last, and which of its bytes are of the kind, the first one's bit the lowest.
     block: usize,
     bits: u64,
 }
 
-impl<'t, F: Fn(u8) -> bool> ByteFinder<'t, F> {
-    /// Of the bytes that the test holds for. It is asked of zero bytes behind the end too, and must not hold for them.
-    pub(super) fn new(text: &'t [u8], is_one: F) -> Self {
-        let bits = bits(text, 0, &is_one);
-        Self { text, is_one, block: 0, bits }
+impl<'t, F: Fn(u8x16) -> u8x16> ByteFinder<'t, F> {
+    /// Of the bytes that `kind` finds: it sets all bits of the lanes that hold one. Zero bytes must not be of it: they fill up
+    /// the last block.
+    pub(super) fn new(text: &'t [u8], kind: F) -> Self {
+        let bits = bits(text, 0, &kind);
+        Self { text, kind, block: 0, bits }
     }
 
     /// The first such byte from `at` on. `at` never goes back.
@@ -72,32 +97,30 @@ impl<'t, F: Fn(u8) -> bool> ByteFinder<'t, F> {
         }
         if at >= self.block + BLOCK {
             self.block = at - at % BLOCK;
-            self.bits = bits(self.text, self.block, &self.is_one);
+            self.bits = bits(self.text, self.block, &self.kind);
         }
         Some(self.bits & (u64::MAX << (at - self.block)))
     }
 }
 
 /// Which bytes of the block at `start` are of the kind.
-fn bits(text: &[u8], start: usize, is_one: impl Fn(u8) -> bool) -> u64 {
+fn bits(text: &[u8], start: usize, kind: impl Fn(u8x16) -> u8x16) -> u64 {
     let rest = &text[start..];
     match rest.first_chunk::<BLOCK>() {
-        Some(block) => bits_of_block(block, is_one),
+        Some(block) => bits_of_block(block, kind),
         None => {
             let mut block = [0; BLOCK];
             block[..rest.len()].copy_from_slice(rest);
-            bits_of_block(&block, is_one)
+            bits_of_block(&block, kind)
         }
     }
 }
 
-/// The compiler makes a few vector instructions of the comparisons.
-fn bits_of_block(block: &[u8; BLOCK], is_one: impl Fn(u8) -> bool) -> u64 {
-    /// Brings the lowest bits of eight bytes together in the highest byte.
-    const GATHER: u64 = 0x0102_0408_1020_4080;
-    let ones = block.map(|byte| u8::from(is_one(byte)));
-    let (eights, _) = ones.as_chunks::<8>();
-    eights.iter().rev().fold(0, |bits, eight| bits << 8 | u64::from_le_bytes(*eight).wrapping_mul(GATHER) >> 56)
+#[inline]
+fn bits_of_block(block: &[u8; BLOCK], kind: impl Fn(u8x16) -> u8x16) -> u64 {
+    let (vectors, _) = block.as_chunks::<LANES>();
+    let bits = |vector: &[u8; LANES]| u64::from(kind(u8x16::new(*vector)).to_bitmask());
+    vectors.iter().rev().fold(0, |found, vector| found << LANES | bits(vector))
 }
 
 /// The bits at which at least so many ones begin, 64 at most.
@@ -140,9 +163,9 @@ mod tests {
         ) {
             let text: Vec<u8> =
                 lengths.iter().flat_map(|&(ones, others)| [vec![b'x'; ones], vec![b'-'; others]].concat()).collect();
-            let is_one = |byte| byte == b'x';
+            let is_x = |lanes| one_of(lanes, [b'x']);
 
-            let (mut finder, mut at, mut found) = (ByteFinder::new(&text, is_one), from, Vec::new());
+            let (mut finder, mut at, mut found) = (ByteFinder::new(&text, is_x), from, Vec::new());
             while let Some(place) = finder.next(at) {
                 found.push(place);
                 at = place + 1;
@@ -150,7 +173,7 @@ mod tests {
             let expected: Vec<usize> = (from..text.len()).filter(|&at| text[at] == b'x').collect();
             prop_assert_eq!(found, expected);
 
-            let (mut finder, mut at, mut found) = (ByteFinder::new(&text, is_one), from, Vec::new());
+            let (mut finder, mut at, mut found) = (ByteFinder::new(&text, is_x), from, Vec::new());
             while let Some(run) = finder.next_run(at, least) {
                 at = run.end;
                 found.push(run);
@@ -162,8 +185,23 @@ mod tests {
     }
 
     #[test]
+    fn kinds_are_those_of_the_standard_library() {
+        let all: Vec<u8> = (0..=u8::MAX).collect();
+        let found = |kind: fn(u8x16) -> u8x16| -> Vec<u8> {
+            let (mut finder, mut found) = (ByteFinder::new(&all, kind), Vec::new());
+            while let Some(at) = finder.next(found.last().map_or(0, |&last| usize::from(last) + 1)) {
+                found.push(all[at]);
+            }
+            found
+        };
+        let expected: Vec<u8> = all.iter().copied().filter(u8::is_ascii_alphanumeric).collect();
+        assert_eq!(found(alphanumeric), expected);
+        assert_eq!(found(|lanes| one_of(lanes, [b'=', 0xff, b'%'])), [b'%', b'=', 0xff]);
+    }
+
+    #[test]
     fn a_text_may_be_empty() {
-        let mut finder = ByteFinder::new(b"", |byte| byte == b'x');
+        let mut finder = ByteFinder::new(b"", |lanes| one_of(lanes, [b'x']));
         assert_eq!((finder.next(0), finder.next_run(0, 1)), (None, None));
     }
 }

@@ -31,7 +31,7 @@ use std::ops::Range;
 use aho_corasick::{AhoCorasick, MatchKind};
 use memchr::memmem;
 
-use super::byte_finder::ByteFinder;
+use super::byte_finder::{ByteFinder, one_of};
 use super::views::{self, DecodedPart};
 use super::{Fingerprinter, credentials};
 use crate::redact::RedactError;
@@ -131,23 +131,11 @@ pub(super) const fn table(bytes: &[u8]) -> [bool; 256] {
     table
 }
 
-/// True for the signs that a name or a code may stand before or behind.
-fn is_telling(byte: u8) -> bool {
-    matches!(byte, b':' | b',' | b'=' | b'<' | b'\\' | b'%' | b'&')
-}
+/// The signs that a name or a code may stand before or behind.
+const TELLING_SIGNS: [u8; 7] = *b":,=<\\%&";
 
 /// Bytes at which a part of a URL or form ends, blanks and control characters apart.
 static AROUND_URL: [bool; 256] = table(b"\"'<>\\`{}");
-
-/// How many bytes a text begins with that the table has. Several are looked at before each jump.
-pub(super) fn run_of(text: &[u8], table: &[bool; 256]) -> usize {
-    let all = |chunk: &&[u8]| chunk.iter().fold(true, |all, &byte| all & table[usize::from(byte)]);
-    let whole = text.chunks_exact(CHUNK).take_while(all).count() * CHUNK;
-    whole + text[whole..].iter().take_while(|&&byte| table[usize::from(byte)]).count()
-}
-
-/// Bytes that are looked at before a jump.
-const CHUNK: usize = 8;
 
 impl<'t> Scan<'t> {
     fn new(text: &'t [u8], context: ScanContext<'t>) -> Self {
@@ -187,7 +175,7 @@ impl<'t> Scan<'t> {
     }
 
     fn names(&mut self) {
-        let (mut at, mut finder) = (0, ByteFinder::new(self.text, is_telling));
+        let (mut at, mut finder) = (0, ByteFinder::new(self.text, |lanes| one_of(lanes, TELLING_SIGNS)));
         while let Some(here) = finder.next(at) {
             match self.text[here] {
                 b':' => {

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
-use super::byte_finder::ByteFinder;
+use super::byte_finder::{ByteFinder, alphanumeric, one_of};
 
 /// Bytes of the end of a form that find it.
 const KEY: usize = 8;
@@ -29,11 +29,8 @@ const MOST_BYTES: usize = 4 << 20;
 /// Bits of the filter that says at once that a place can't be the end of a form.
 const FILTER: usize = 1 << 14;
 
-/// True for the bytes that forms are made of.
-fn is_of_form(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=' | b'%' | b'\\' | b'&' | b'#' | b';')
-}
+/// What forms are made of beside letters and digits.
+const FORM_SIGNS: [u8; 12] = *b"-._~+/=%\\&#;";
 
 struct SecretForm {
     text: Box<[u8]>,
@@ -138,7 +135,7 @@ impl KnownSecrets {
         }
         let mut clean = Vec::new();
         let mut copied = 0;
-        let (mut at, mut finder) = (0, ByteFinder::new(text, is_of_form));
+        let (mut at, mut finder) = (0, ByteFinder::new(text, |lanes| alphanumeric(lanes) | one_of(lanes, FORM_SIGNS)));
         while let Some(run) = finder.next_run(at, SHORTEST.0) {
             for end in run.start + SHORTEST.0..=run.end {
                 if let Some(form) = self.form_that_ends(text, end, copied) {

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::alphabet::{Alphabet, STANDARD, URL_SAFE};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
-use super::super::byte_finder::ByteFinder;
+use super::super::byte_finder::{ByteFinder, alphanumeric, one_of};
 use super::super::content;
 use super::edits::{Replacement, SecretEdit};
 use super::{MOST_LEVELS, Scan, ScanContext};
@@ -81,9 +81,12 @@ static SIX_BITS: [u8; 256] = {
     bits
 };
 
+/// The letters of base64 of either kind that are neither letters nor digits elsewhere.
+const BASE64_SIGNS: [u8; 4] = *b"+/-_";
+
 /// True for a letter of base64 of either kind.
 pub(in crate::redact) fn is_base64(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
+    byte.is_ascii_alphanumeric() || BASE64_SIGNS.contains(&byte)
 }
 
 impl Scan<'_> {
@@ -92,7 +95,8 @@ impl Scan<'_> {
         if self.context.level >= MOST_LEVELS {
             return;
         }
-        let (mut at, mut finder) = (0, ByteFinder::new(self.text, is_base64));
+        let (mut at, mut finder) =
+            (0, ByteFinder::new(self.text, |lanes| alphanumeric(lanes) | one_of(lanes, BASE64_SIGNS)));
         while let Some(run) = finder.next_run(at, SHORTEST) {
             at = self.encoded_run(run);
         }

@@ -4,8 +4,8 @@
 use memchr::memmem;
 
 use super::super::credentials::is_basic;
+use super::Scan;
 use super::encoded::is_base64;
-use super::{Scan, run_of};
 use crate::exchange::secrets::is_secret;
 
 /// How what is looked for begins. It is spelled out, not matched in any case, and has three bytes and more, since that lets it
@@ -165,9 +165,16 @@ impl Scan<'_> {
 
     /// The user-info before the host of a URL, with a scheme or without.
     pub(super) fn user_info_of_host(&mut self, start: usize) {
-        let end = start + run_of(&self.text[start..], &OF_USER_INFO);
-        if let Some(at) = memchr::memrchr(b'@', &self.text[start..end]) {
-            self.user_infos.push(start..start + at);
+        let mut sign = None;
+        for (at, &byte) in self.text[start..].iter().enumerate() {
+            if byte == b'@' {
+                sign = Some(start + at);
+            } else if !OF_USER_INFO[usize::from(byte)] {
+                break;
+            }
+        }
+        if let Some(sign) = sign {
+            self.user_infos.push(start..sign);
         }
     }
 
