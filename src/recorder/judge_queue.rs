@@ -27,7 +27,7 @@ const QUEUED_BYTES: usize = 64 << 20;
 const BATCH: u64 = 16;
 
 /// How long the judge waits for each exchange while the recorder lags: a few percent of a processor, so that it is never silent.
-const PACE: Duration = Duration::from_millis(5);
+const PACE: Duration = Duration::from_millis(20);
 
 /// An exchange, and its index in the recording if there is one.
 pub(super) type ToJudge = (Arc<Exchange>, Option<u64>);

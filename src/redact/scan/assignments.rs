@@ -231,10 +231,14 @@ impl Scan<'_> {
         let from = self.done.max(at.saturating_sub(LONGEST_NAME)).min(at);
         let length = text[from..at].iter().rev().take_while(|byte| is_name(**byte) || b"[]".contains(byte)).count();
         let name = &text[at - length..at];
+        if matches!(name, b"http" | b"https") {
+            return;
+        }
         if let Some(syntax) = syntax_of_line(name) {
             return self.field_of_line(name, syntax, at);
         }
-        if length > 0 && text[..at - length].ends_with(b"//") {
+        // Behind a scheme it has been looked for.
+        if length > 0 && text[..at - length].ends_with(b"//") && !text[..at - length].ends_with(b"://") {
             self.user_info_of_host(at - length);
         }
         let caption = self.caption(at - length..at);
