@@ -26,7 +26,7 @@ const QUEUED_BYTES: usize = 64 << 20;
 /// Most exchanges of a stretch that are taken at once: a few milliseconds' work, so that the judge soon gives way.
 const BATCH: u64 = 16;
 
-/// How long the judge waits for each exchange while the recorder lags: a few percent of a processor, so that it is never silent.
+/// How long the judge waits for each exchange while the recorder lags: a percent or two of a processor, so that it is never silent.
 const PACE: Duration = Duration::from_millis(20);
 
 /// An exchange, and its index in the recording if there is one.
