@@ -29,6 +29,7 @@ mod links;
 mod listeners;
 mod live;
 mod mutations;
+mod odd_values;
 mod own_process;
 mod properties;
 mod proxy;

@@ -81,7 +81,8 @@ fn judge(exchanges: impl IntoIterator<Item = Exchange>) -> Said {
         exchange.id = number;
         let judged = judge.judge(Arc::new(exchange));
         said.found.extend(judged.findings.iter().map(|finding| (finding.rule.id.clone(), finding.rule.side)));
-        let failed = judged.not_judged.iter().filter(|it| it.because.contains("the rule itself failed"));
+        let is_failure = |because: &str| because.contains("the rule itself failed") || because.contains("can't use");
+        let failed = judged.not_judged.iter().filter(|it| is_failure(&it.because));
         said.failed.extend(failed.map(|it| format!("{} on {number}: {}", it.rule, it.because)));
     }
     said

@@ -165,7 +165,7 @@ pub(crate) fn size<'a>(value: &Val<'a>) -> Result<Val<'a>, EvalError> {
             other => match other.as_str() {
                 Some(text) => text.chars().count(),
                 None if other.is_nothing() => 0,
-                None => return Err(EvalError::failed(format!("{} has no size", other.name_of_kind()))),
+                None => return Err(EvalError::unusable(format!("{} has no size", other.name_of_kind()))),
             },
         },
     };

@@ -34,6 +34,7 @@ impl<'a> RuleRunner<'a> {
             Err(stop) => RuleOutcome::NotJudged(match stop.kind() {
                 ErrorKind::Unseen(reason) => Arc::clone(reason),
                 ErrorKind::Exhausted(reason) => Arc::from(*reason),
+                ErrorKind::Unusable(what) => format!("the message has a value that the rule can't use: {what}").into(),
                 ErrorKind::Failed(what) => format!("the rule itself failed: {what}").into(),
             }),
         }

@@ -151,7 +151,7 @@ impl<'a> Evaluation<'_, 'a> {
             Val::False => Ok(false),
             _ => match value.as_bool() {
                 Some(value) => Ok(value),
-                None => self.fail(|| format!("{} stands where true or false is needed", value.name_of_kind())),
+                None => self.unusable(|| format!("{} stands where true or false is needed", value.name_of_kind())),
             },
         }
     }
@@ -234,8 +234,8 @@ impl<'a> Evaluation<'_, 'a> {
     }
 
     #[cold]
-    fn fail<T>(&mut self, what: impl FnOnce() -> String) -> Result<T, Interrupted> {
-        self.halt(EvalError::failed(what()))
+    fn unusable<T>(&mut self, what: impl FnOnce() -> String) -> Result<T, Interrupted> {
+        self.halt(EvalError::unusable(what()))
     }
 
     fn or_halt<T>(&mut self, result: Result<T, EvalError>) -> Result<T, Interrupted> {
@@ -275,7 +275,7 @@ impl<'a> Evaluation<'_, 'a> {
         let element = self.value(element)?;
         let list = self.value(list)?;
         let Some(elements) = list.elements(self.context.arena) else {
-            return self.fail(|| format!("'in' needs a list, not {}", list.name_of_kind()));
+            return self.unusable(|| format!("it looks for a value in a list, not in {}", list.name_of_kind()));
         };
         self.spend(elements.len() as u32 / 4)?;
         Ok(elements.iter().any(|other| other.equals(&element)))

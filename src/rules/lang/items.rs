@@ -42,9 +42,9 @@ impl ItemSource {
             Self::Nodes(nodes) => evaluate(*nodes, context)?,
         };
         let elements = nodes.elements(context.arena);
-        for element in
-            elements.ok_or_else(|| EvalError::failed(format!("each gives {}, not a list", nodes.name_of_kind())))?
-        {
+        for element in elements.ok_or_else(|| {
+            EvalError::unusable(format!("it looks at each item of a list, not of {}", nodes.name_of_kind()))
+        })? {
             let is_own = |node: &Value<'a>| {
                 [&parsed.request, &parsed.response].iter().any(|body| body.json().is_some_and(|body| node.is_of(body)))
             };

@@ -27,6 +27,8 @@ pub(crate) enum ErrorKind {
     Unseen(Arc<str>),
     /// It takes longer than a rule may take.
     Exhausted(&'static str),
+    /// The message has a value that the expression can't use, such as a string where it looks through a list.
+    Unusable(String),
     /// The expression itself fails on this message.
     Failed(String),
 }
@@ -38,6 +40,10 @@ impl EvalError {
 
     pub(crate) fn exhausted(reason: &'static str) -> Self {
         Self(Arc::new(ErrorKind::Exhausted(reason)))
+    }
+
+    pub(crate) fn unusable(text: impl Into<String>) -> Self {
+        Self(Arc::new(ErrorKind::Unusable(text.into())))
     }
 
     pub(crate) fn failed(text: impl Into<String>) -> Self {
@@ -300,7 +306,7 @@ impl<'a> Val<'a> {
     }
 
     pub(crate) fn mismatch(&self, what: &str, other: &Val<'_>) -> EvalError {
-        EvalError::failed(format!("cannot {what} {} and {}", self.name_of_kind(), other.name_of_kind()))
+        EvalError::unusable(format!("it can't {what} {} and {}", self.name_of_kind(), other.name_of_kind()))
     }
 
     /// `+ - * / %`; `+` also joins strings and lists, `-` also gives the seconds between two instants.
@@ -335,7 +341,7 @@ impl<'a> Val<'a> {
         };
         result
             .map(|result| arena.decimal(result))
-            .ok_or_else(|| EvalError::failed("a number went beyond its range, or was divided by zero"))
+            .ok_or_else(|| EvalError::unusable("a number goes beyond its range, or is divided by zero"))
     }
 
     /// For people: strings bare, everything else as JSON; `nothing` for what isn't there. At most about 200 characters.

@@ -106,7 +106,7 @@ impl<'a> Evaluation<'_, 'a> {
                 }
             }
         } else if !range.is_nothing() {
-            return self.fail(|| format!("a macro runs over a list, not {}", range.name_of_kind()));
+            return self.unusable(|| format!("it looks through a list, not through {}", range.name_of_kind()));
         }
         Ok(None)
     }
