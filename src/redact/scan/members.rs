@@ -66,8 +66,9 @@ impl Scan<'_> {
         let end = self.before_space(at);
         match end.checked_sub(1).map(|last| self.text[last]) {
             Some(quote @ (b'"' | b'\'')) => {
-                if let Some(name) = self.quoted_name(end - 1, quote, may_be_telling_member)
-                    && !(quote == b'\'' && self.ends_string(at + 1))
+                if may_be_telling_member(&self.text[..end - 1], quote)
+                    && let Some(name) = self.quoted_name(end - 1, quote)
+                    && !(quote == b'\'' && self.ends_string(self.behind_space(at + 1)))
                 {
                     self.named(name, at + 1);
                 }
@@ -83,12 +84,12 @@ impl Scan<'_> {
         self.is_json && self.byte(at) == Some(b'"') && self.byte(self.behind_space(at + 1)).is_none_or(is_sign)
     }
 
-    /// The name in quotes whose closing one stands at `end`; `None` for most that name nothing of interest, which is told by
-    /// the text before `end`. One with escapes is not among them: it is looked at as a string with escapes.
-    fn quoted_name(&self, end: usize, quote: u8, is_telling: impl FnOnce(&[u8], u8) -> bool) -> Option<Range<usize>> {
+    /// The name in quotes whose closing one stands at `end`. One with escapes is not among them: it is looked at as a string
+    /// with escapes.
+    fn quoted_name(&self, end: usize, quote: u8) -> Option<Range<usize>> {
         let from = end.saturating_sub(LONGEST_NAME);
         let before = &self.text[from..end];
-        if !is_telling(before, quote) || before.last() == Some(&b'\\') {
+        if before.last() == Some(&b'\\') {
             return None;
         }
         let start = from + memchr::memrchr(quote, before)? + 1;
@@ -96,9 +97,9 @@ impl Scan<'_> {
         (!is_escaped && start < end).then_some(start..end)
     }
 
-    /// The name in quotes of something that is assigned to it.
+    /// The name in quotes of something that is assigned to it; `None` for most that name nothing of interest.
     pub(super) fn assigned_name(&self, end: usize, quote: u8) -> Option<Range<usize>> {
-        self.quoted_name(end, quote, |before, _| may_be_telling(before))
+        may_be_telling(&self.text[..end]).then(|| self.quoted_name(end, quote)).flatten()
     }
 
     fn named(&mut self, name: Range<usize>, behind: usize) {
@@ -346,7 +347,7 @@ impl Scan<'_> {
         if !matches!(self.byte(self.behind_space(value.end + 1)), Some(b',' | b']' | b')')) {
             return;
         }
-        let Some(name) = self.quoted_name(end - 1, sign, |_, _| true) else { return };
+        let Some(name) = self.quoted_name(end - 1, sign) else { return };
         let before = self.before_space(name.start - 1);
         if !before.checked_sub(1).is_some_and(|last| matches!(self.text[last], b'[' | b',' | b'(')) {
             return;

@@ -251,6 +251,8 @@ fn json_within_strings() {
         ),
         (r#"{"head": "Cookie: a=b; c=d\r\nHost: x"}"#, r##"{"head": "Cookie: a=#; c=#\r\nHost: x"}"##),
         (r#"{"head": "GET /\r\nCookie: «S»\r\nHost: x"}"#, r##"{"head": "GET /\r\nCookie: #\r\nHost: x"}"##),
+        (r#"["'token':", "'token': ", "x"]"#, r#"["'token':", "'token': ", "x"]"#),
+        (r#"[{'token': "abc"}]"#, r##"[{'token': "#"}]"##),
         (
             r#"{"cut": "Authorization: Digest nonce=", "x": "y"}"#,
             r#"{"cut": "Authorization: Digest nonce=", "x": "y"}"#,
