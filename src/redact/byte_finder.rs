@@ -50,7 +50,7 @@ impl<'t, F: Fn(u8x16) -> u8x16> ByteFinder<'t, F> {
         Self { text, kind, block: 0, bits }
     }
 
-    /// The first such byte from `at` on. `at` never goes back.
+    /// The first such byte from `at` on.
     pub(super) fn next(&mut self, at: usize) -> Option<usize> {
         let mut left = self.from(at)?;
         while left == 0 {
@@ -59,8 +59,7 @@ impl<'t, F: Fn(u8x16) -> u8x16> ByteFinder<'t, F> {
         Some(self.block + left.trailing_zeros() as usize)
     }
 
-    /// The first run of at least so many such bytes, 64 at most, from `at` on; what stands before `at` is none of it. `at`
-    /// never goes back.
+    /// The first run of at least so many such bytes, 64 at most, from `at` on; what stands before `at` is none of it.
     pub(super) fn next_run(&mut self, mut at: usize, least: usize) -> Option<Range<usize>> {
         loop {
             let left = self.from(at)?;
@@ -95,8 +94,9 @@ impl<'t, F: Fn(u8x16) -> u8x16> ByteFinder<'t, F> {
         if at >= self.text.len() {
             return None;
         }
-        if at >= self.block + BLOCK {
-            self.block = at - at % BLOCK;
+        let block = at - at % BLOCK;
+        if block != self.block {
+            self.block = block;
             self.bits = bits(self.text, self.block, &self.kind);
         }
         Some(self.bits & (u64::MAX << (at - self.block)))
@@ -197,6 +197,15 @@ mod tests {
         let expected: Vec<u8> = all.iter().copied().filter(u8::is_ascii_alphanumeric).collect();
         assert_eq!(found(alphanumeric), expected);
         assert_eq!(found(|lanes| one_of(lanes, [b'=', 0xff, b'%'])), [b'%', b'=', 0xff]);
+    }
+
+    #[test]
+    fn a_place_may_lie_before_the_last_one() {
+        let text = [vec![b'x'; 2 * BLOCK], vec![b'-'; BLOCK], vec![b'x'; 3]].concat();
+        let mut finder = ByteFinder::new(&text, |lanes| one_of(lanes, [b'x']));
+        assert_eq!(finder.next_run(0, 20), Some(0..2 * BLOCK));
+        assert_eq!(finder.next_run(30, 20), Some(30..2 * BLOCK));
+        assert_eq!((finder.next(3 * BLOCK + 1), finder.next(5)), (Some(3 * BLOCK + 1), Some(5)));
     }
 
     #[test]

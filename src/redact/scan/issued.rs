@@ -135,6 +135,10 @@ mod tests {
             let words = format!("{name}a-name-of-some-words-for-what-stands-here-in-a-feed");
             assert_eq!(shown(&words), words);
         }
+        // Several in one run of letters that goes on over many blocks.
+        let token = format!("glpat-{}", &letters[..20]);
+        let run = format!("{token}/{token}/{}", "a".repeat(100));
+        assert_eq!(shown(&run), format!("#/#/{}", "a".repeat(100)));
         let token = format!("SG.{}.{}", &letters[..22], &letters[..43]);
         assert_eq!(shown(&format!("a {token} b")), "a # b");
         assert_eq!(shown(&format!("SG.{}", &letters[..22])), format!("SG.{}", &letters[..22]));
